@@ -1,0 +1,222 @@
+"""Turns a login into an agent: builds the shipment from remote/, starts it, and waits for its HELLO.
+
+One line is run over there, the same for every login shell.  It looks for an interpreter and gives it
+a stage 0, which prints a marker (whatever a login script printed before is skipped by it) and its
+version, then reads the shipment from its standard input and runs it.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import json
+import marshal
+import re
+import secrets
+import socket
+import sys
+import zlib
+from collections.abc import Iterator
+from importlib.util import MAGIC_NUMBER, find_spec
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from .remote import wire
+
+# No quote, backslash, exclamation mark or newline in either: they stand in single quotes, for any shell.
+_SHELL = (
+    'o=$1; m=$2; shift; shift; for p; do case $p in "~/"*) p=$HOME/${p#??};; esac; '
+    'command -v "$p" >/dev/null 2>&1 && exec "$p" -c "$0" interstate-agent "$o" $m; done; '
+    "echo; echo $m none"
+)
+_STAGE0 = (
+    "import sys;sys.path[:1]=[];"
+    'w=sys.stdout;w.write("%c%s %d.%d.%d%c"%((10,sys.argv[3])+tuple(sys.version_info[:3])+(10,)));'
+    "w.flush();import io,marshal,zlib;"
+    's=marshal.loads(zlib.decompress(io.BufferedReader(io.FileIO(0,"rb",False),1).read(SIZE)));'
+    'exec(s["loader"],{"__name__":"interstate.remote.loader","shipment":s})'
+)
+_UNSAFE = re.compile(r"['\\!\n\r\0]")
+_NOISE = 1 << 20  # bytes that a login script may print
+_READ = 1 << 16
+
+
+class BootFailure(Exception):
+    """No agent came up; the message says what came instead."""
+
+
+class Stream(Protocol):
+    """What bytes travel on: a channel, a pair of pipes, a socket."""
+
+    def read(self, n: int, /) -> bytes:
+        """Wait for bytes and return at most `n`; none at the end."""
+
+    def write(self, data: bytes, /) -> None:
+        """Write all of `data`; raises OSError when the other end is gone."""
+
+    def close(self) -> None:
+        """End it for both ends; who waits in `read` or `write` is woken."""
+
+
+class Hello(NamedTuple):
+    """What an agent says of itself."""
+
+    protocol: int
+    python: tuple[int, int, int]
+    magic: str
+    executable: str
+    cpus: int
+    platform: str
+    hostname: str
+    pid: int
+    time: float  # Unix time by the clock over there
+
+
+class Start(NamedTuple):
+    """How to start an agent: the line to run, what to write to it, and what its answer begins with."""
+
+    command: str
+    shipment: bytes
+    marker: bytes
+
+
+def prepare(python: str | None = None) -> Start:
+    """Return what starts an agent.
+
+    Args:
+        python: The interpreter's path or name over there; None: the one of our minor version, else
+            python3, else python.
+
+    Raises:
+        ValueError: `python` has a character that not every shell takes as it is.
+    """
+    ours = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    candidates = (ours, "python3", "python") if python is None else (python,)
+    if _UNSAFE.search("".join(candidates)):
+        raise ValueError(f"python={python!r}: a path with quotes, backslashes or '!' can't be used")
+    shipment, marker = _shipment(), f"interstate-{secrets.token_hex(8)}"
+    words = (_SHELL, _STAGE0.replace("SIZE", str(len(shipment))), owner(), marker, *candidates)
+    command = "exec /bin/sh -c " + " ".join(f"'{word}'" for word in words)
+    return Start(command, shipment, marker.encode())
+
+
+def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list[wire.Frame]]:
+    """Write the shipment and wait for the agent's HELLO; return it, and what came after it.
+
+    Raises:
+        BootFailure: Something else came, or the end.
+        OSError: The stream broke.
+    """
+    try:
+        stream.write(start.shipment)
+    except OSError:
+        pass  # whoever did not want it says why, in what we read now
+    rest = _skip_to_marker(stream, start.marker)
+    decoder = wire.Decoder()
+    said = rest
+    try:
+        frames = decoder.receive(rest)
+        while not frames:
+            data = stream.read(_READ)
+            if not data:
+                raise BootFailure(_came_instead("the agent ended before it said HELLO", said))
+            said += data
+            frames = decoder.receive(data)
+    except wire.ProtocolError:
+        raise BootFailure(_came_instead("the agent failed", _all_of(stream, said))) from None
+    return _parse(frames[0]), decoder, frames[1:]
+
+
+def owner() -> str:
+    """Who we are, for those who look at the processes over there: `user@computer`."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user with no name
+        user = "unknown"
+    return re.sub(r"[^\w.@-]", "_", f"{user}@{socket.gethostname()}", flags=re.ASCII)
+
+
+# ---------------------------------------------------------------------------- shipment
+
+
+@functools.cache
+def _shipment() -> bytes:
+    """What the agent is made of, in a form that every Python reads."""
+    modules = {"interstate": (True, b"", _bytecode(b"", "interstate"))}
+    for name in (f"{__package__}.remote", "cloudpickle", "tblib"):
+        modules.update(_modules_of(name))
+    loader = modules[f"{__package__}.remote.loader"][1]
+    shipment = {"loader": loader + b"\nstart(shipment)", "magic": MAGIC_NUMBER, "modules": modules}
+    return zlib.compress(marshal.dumps(shipment, 2), 9)
+
+
+def _modules_of(package: str) -> Iterator[tuple[str, tuple[bool, bytes, bytes]]]:
+    """Every module in the folder of a package: name, whether a package, source, bytecode."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ImportError(f"the sources of {package} are not where it was imported from")
+    for path in sorted(Path(spec.origin).parent.glob("*.py")):
+        is_package = path.name == "__init__.py"
+        name = package if is_package else f"{package}.{path.stem}"
+        source = path.read_bytes()
+        yield name, (is_package, source, _bytecode(source, name, is_package))
+
+
+def _bytecode(source: bytes, name: str, is_package: bool = True) -> bytes:
+    file_name = f"<{name.replace('.', '/')}{'/__init__' if is_package else ''}.py>"
+    return marshal.dumps(compile(source, file_name, "exec", dont_inherit=True, optimize=0))
+
+
+# ------------------------------------------------------------------------------ answer
+
+
+def _skip_to_marker(stream: Stream, marker: bytes) -> bytes:
+    """Read until the marker's line is there, see that this Python will do; return what follows."""
+    said = b""
+    while True:
+        before, found, after = said.partition(marker + b" ")
+        line, end, rest = after.partition(b"\n")
+        if found and end:
+            _check_version(line.decode("ascii", "replace"), before)
+            return rest
+        data = stream.read(_READ)
+        if not data:
+            raise BootFailure(_came_instead("the login ended before any Python started", said))
+        said += data
+        if len(said) > _NOISE:
+            raise BootFailure(_came_instead("the login prints without end", said))
+
+
+def _check_version(version: str, before: bytes) -> None:
+    if version == "none":
+        raise BootFailure(_came_instead("no Python was found there", before))
+    if version.split(".")[:2] != [str(part) for part in sys.version_info[:2]]:
+        here = ".".join(str(part) for part in sys.version_info[:3])
+        raise BootFailure(
+            f"its Python is {version}, and here it is {here}: they must be of one minor version"
+        )
+
+
+def _parse(frame: wire.Frame) -> Hello:
+    if frame.kind != wire.HELLO:
+        raise BootFailure(f"the agent began with a frame of kind {frame.kind}, not with HELLO")
+    facts: dict[str, Any] = json.loads(frame.payload)
+    hello = Hello(**{**facts, "python": tuple(facts["python"])})
+    if hello.protocol != wire.VERSION:
+        raise BootFailure(
+            f"the agent speaks version {hello.protocol} of our protocol, not {wire.VERSION}"
+        )
+    return hello
+
+
+def _all_of(stream: Stream, said: bytes) -> bytes:
+    while len(said) < _NOISE and (data := stream.read(_READ)):
+        said += data
+    return said
+
+
+def _came_instead(what: str, said: bytes) -> str:
+    text = said[-2000:].decode(errors="replace").strip()
+    return (
+        f"{what}; the last that it printed:\n{text}" if text else f"{what}, and it printed nothing"
+    )

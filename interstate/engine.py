@@ -1,0 +1,448 @@
+"""Owns the Pool and the Futures: turns events into commands and performs them.
+
+    users' threads ---- Submitted, Cancelled, Closing ---> inbox -+
+    links ------------- Up, Down ------------------------> inbox -+-> the engine's thread
+    links' readers ---- frames ----------------------------------------> Pool -> commands
+
+The Pool is touched under one lock, by threads that we own; commands are performed after its release:
+first what is to be sent, then what users' code may run in.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import logging
+import pickle
+import queue
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import InvalidStateError
+from typing import Any, NamedTuple
+
+from . import boot, pool
+from .errors import BrokenSSHExecutor, HostLost, InterstateError, RemoteError, WorkerDied
+from .future import RemoteFuture
+from .hosts import Host
+from .link import Arrived, Down, Link, Up
+from .output import Output
+from .remote import payload, wire
+
+OPENING = 32  # hosts that are being opened at the same time
+
+_log = logging.getLogger("interstate")
+
+
+class Settings(NamedTuple):
+    """What every host of an executor is told or treated by."""
+
+    workers_per_host: int | None
+    python: str | None
+    initializer: bytes | None
+    connect_timeout: float
+    open_stream: Callable[[Host, str, float], boot.Stream]
+    way: Callable[[Host], str]
+    close: Callable[[], None]  # called when all links are closed
+    output: Output
+
+
+class _Call:
+    """A call on its way, and the Future that waits for it."""
+
+    __slots__ = ("future", "host", "name", "payload")
+
+    def __init__(self, future: RemoteFuture[Any], content: bytes, name: str) -> None:
+        self.future = future
+        self.host = -1  # the one that it was sent to
+        self.payload = content
+        self.name = name
+
+
+class Engine:
+    """Runs calls on hosts until it is closed and all of them have ended."""
+
+    def __init__(self, hosts: Sequence[Host], settings: Settings) -> None:
+        self._hosts = hosts
+        self._settings = settings
+        self._inbox: queue.SimpleQueue[pool.Event] = queue.SimpleQueue()
+        self._lock = threading.Lock()  # guards the Pool and _calls
+        self._pool = pool.Pool(len(hosts))
+        self._calls: dict[int, _Call] = {}
+        self._numbers = itertools.count(1)
+        self._clocks: dict[int, float] = {}  # host -> how far its clock is behind ours, seconds
+        self._workers: dict[int, int] = {}  # host -> its workers; 0 when it is down
+        self._known = threading.Condition()  # notified when _workers changes
+        self._callbacks = _Callbacks()
+        self._thread = threading.Thread(target=self._run, name="interstate engine", daemon=True)
+        start, turn = boot.prepare(settings.python), threading.Semaphore(OPENING)
+        self._links = [
+            Link(i, host, settings.way(host), settings.open_stream, start,
+                 settings.connect_timeout, turn, self._deliver)
+            for i, host in enumerate(hosts)
+        ]  # fmt: skip
+        _engines.add(self)
+        self._thread.start()
+        for link in self._links:
+            link.open()
+
+    # ------------------------------------------------------------------ for users' threads
+
+    @property
+    def broken(self) -> InterstateError | None:
+        """Why no call can run any more; None while some can."""
+        return self._pool.broken
+
+    def new_future(self) -> RemoteFuture[Any]:
+        """Return the Future of a call that may be submitted."""
+        call = next(self._numbers)
+        return RemoteFuture(call, self._callbacks.run, self._cancelled)
+
+    def submit(
+        self, future: RemoteFuture[Any], content: bytes, name: str, host: int | None
+    ) -> None:
+        """Run a call, on any host or on one; its Future tells of it."""
+        self._calls[future.call] = _Call(future, content, name)
+        self._inbox.put(pool.Submitted(future.call, host))
+
+    def close(self, *, cancel: bool = False) -> None:
+        """End when all calls have ended; cancel those that wait if asked.  Returns at once."""
+        self._inbox.put(pool.Closing(cancel))
+
+    def abort(self, error: InterstateError) -> None:
+        """End now, and what runs with it.  Returns at once."""
+        self._inbox.put(pool.Broken(error))
+        self._inbox.put(pool.Closing())
+
+    def join(self) -> None:
+        """Wait for the end; from a thread of our own, which cannot wait for itself, return at once."""
+        if not self._owns(threading.current_thread()):
+            self._thread.join()
+
+    def count_workers(self) -> int:
+        """Wait until each host is up or down, and return how many workers there are."""
+        with self._known:
+            self._known.wait_for(lambda: len(self._workers) == len(self._hosts))
+            return sum(self._workers.values())
+
+    def _cancelled(self, call: int) -> None:
+        """A Future was cancelled: forget its call."""
+        self._inbox.put(pool.Cancelled(call))
+
+    def _owns(self, thread: threading.Thread) -> bool:
+        return (
+            thread is self._thread
+            or any(link.owns(thread) for link in self._links)
+            or (self._callbacks.owns(thread))
+        )
+
+    # ------------------------------------------------------------------- the engine's thread
+
+    def _run(self) -> None:
+        while not self._pool.finished:
+            events = [self._inbox.get()]
+            while not self._inbox.empty():
+                events.append(self._inbox.get())
+            self._step(events)
+        for link in self._links:
+            link.join()
+        self._settings.close()
+        self._callbacks.close()
+
+    def _step(self, events: Iterable[pool.Event], outcomes: dict[int, Any] | None = None) -> None:
+        """Let the Pool decide, and do what it says: send first, then settle."""
+        with self._lock:
+            commands = self._pool.handle(events, time.monotonic())
+            sends = self._claim(commands)
+        for host, frames in sends.items():
+            self._links[host].send(b"".join(frames))
+        for command in commands:
+            perform = _PERFORM.get(type(command))
+            if perform is not None:
+                perform(self, command, outcomes or {})
+
+    def _claim(self, commands: list[pool.Command]) -> dict[int, list[bytes]]:
+        """Mark the Futures of calls to be sent as running; those cancelled meanwhile are not sent."""
+        sends: dict[int, list[bytes]] = {}
+        for command in commands:  # grows while we look at it
+            if not isinstance(command, pool.Send):
+                continue
+            for call in command.calls:
+                entry = self._calls[call]
+                if _set_running(entry.future):
+                    entry.host = command.host
+                    entry.future.host = self._hosts[command.host]
+                    frame = wire.encode(wire.CALL, call, entry.payload)
+                    entry.payload = b""
+                    sends.setdefault(command.host, []).append(frame)
+                else:
+                    del self._calls[call]
+                    gone = pool.Cancelled(call, command.host)
+                    commands += self._pool.handle([gone], time.monotonic())
+        return sends
+
+    def _settle(self, command: pool.Settle, outcomes: dict[int, Any]) -> None:
+        entry, outcome = self._calls.pop(command.call), outcomes[command.call]
+        self._settings.output.ended(command.call)
+        if isinstance(outcome, payload.Outcome):
+            ended = outcome.started + outcome.seconds + self._clocks[entry.host]
+            entry.future.finished_at = min(ended, time.time())
+            entry.future.started_at = entry.future.finished_at - outcome.seconds
+            _set_outcome(entry.future, *_result_of(outcome, f"{entry.name} on {entry.future.host}"))
+        else:
+            entry.future.finished_at = time.time()
+            _set_outcome(entry.future, False, outcome)
+
+    def _fail(self, command: pool.Fail, outcomes: dict[int, Any]) -> None:
+        entry = self._calls.pop(command.call)
+        self._settings.output.ended(command.call)
+        if entry.future.running() or _set_running(entry.future):
+            _set_outcome(entry.future, False, _copy(command.error))
+
+    def _drop(self, command: pool.Drop, outcomes: dict[int, Any]) -> None:
+        entry = self._calls.pop(command.call)
+        if entry.future.cancel():
+            _set_running(entry.future)  # tells who waits
+
+    def _close(self, command: pool.Close, outcomes: dict[int, Any]) -> None:
+        self._links[command.host].close()
+
+    # ----------------------------------------------------------------------- from the links
+
+    def _deliver(self, host: int, message: Up | Arrived | Down) -> None:
+        if isinstance(message, Arrived):
+            self._arrived(host, message.frames)
+        elif isinstance(message, Up):
+            self._up(host, message.hello)
+        else:
+            self._note_workers(host, 0)
+            self._inbox.put(pool.Down(host, message.error))
+
+    def _up(self, host: int, hello: boot.Hello) -> None:
+        workers = self._settings.workers_per_host or hello.cpus
+        config = {
+            "workers": workers,
+            "owner": boot.owner(),
+            "initializer": self._settings.initializer,
+        }
+        self._clocks[host] = time.time() - hello.time
+        self._links[host].send(wire.encode(wire.CONFIG, 0, pickle.dumps(config, protocol=4)))
+        self._note_workers(host, workers)
+        self._inbox.put(pool.Up(host, workers))
+
+    def _note_workers(self, host: int, workers: int) -> None:
+        with self._known:
+            self._workers[host] = workers
+            self._known.notify_all()
+
+    def _arrived(self, host: int, frames: list[wire.Frame]) -> None:
+        events: list[pool.Event] = []
+        outcomes: dict[int, Any] = {}
+        for frame in frames:
+            handle = _FRAMES.get(frame.kind)
+            if handle is None:
+                raise wire.ProtocolError(f"no agent sends a frame of kind {frame.kind}")
+            handle(self, host, frame, events, outcomes)
+        if events:
+            self._step(events, outcomes)
+
+    def _done(
+        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
+    ) -> None:
+        outcome = outcomes[frame.call] = payload.parse_outcome(frame.payload)
+        events.append(pool.Done(host, frame.call, outcome.seconds))
+
+    def _printed(
+        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
+    ) -> None:
+        stream, data = frame.payload[0], frame.payload[1:]
+        entry = self._calls.get(frame.call)
+        if entry is not None:
+            entry.future._printed.append((stream, data))
+        self._settings.output.printed(self._hosts[host], frame.call, stream, data)
+
+    def _started(
+        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
+    ) -> None:
+        entry = self._calls.get(frame.call)
+        if entry is not None:
+            (at,) = wire.SECONDS.unpack(frame.payload)
+            entry.future.started_at = at + self._clocks[host]
+
+    def _died(
+        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
+    ) -> None:
+        status = json.loads(frame.payload)["exit_status"]
+        entry = self._calls.get(frame.call)
+        what = entry.name if entry is not None else "the initializer"
+        where = self._hosts[host]
+        error = WorkerDied(
+            f"{where}: the worker process that ran {what} {_ended(status)}", where, status
+        )
+        if entry is None:
+            events.append(pool.Broken(_broken_by(where, error)))
+        else:
+            outcomes[frame.call] = error
+            events.append(pool.Done(host, frame.call, 0.0))
+
+    def _broke(
+        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
+    ) -> None:
+        where = self._hosts[host]
+        _, error = _result_of(payload.parse_outcome(frame.payload), f"the initializer on {where}")
+        _log.critical("the initializer failed on %s", where, exc_info=error)
+        events.append(pool.Broken(_broken_by(where, error)))
+
+    def _agent_failed(
+        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
+    ) -> None:
+        text = frame.payload.decode(errors="replace")
+        raise HostLost(f"{self._hosts[host]}: the agent failed:\n{text}", self._hosts[host])
+
+
+_PERFORM: dict[type, Callable[[Engine, Any, dict[int, Any]], None]] = {
+    pool.Settle: Engine._settle,
+    pool.Fail: Engine._fail,
+    pool.Drop: Engine._drop,
+    pool.Close: Engine._close,
+}
+_FRAMES = {
+    wire.DONE: Engine._done,
+    wire.PRINTED: Engine._printed,
+    wire.STARTED: Engine._started,
+    wire.DIED: Engine._died,
+    wire.BROKEN: Engine._broke,
+    wire.FAILED: Engine._agent_failed,
+}
+
+
+class _Callbacks:
+    """Runs users' callbacks one after the other, on a thread that starts with the first of them."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def run(self, callback: Callable[[], None]) -> None:
+        self._queue.put(callback)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="interstate callbacks", daemon=True
+                )
+                self._thread.start()
+
+    def close(self) -> None:
+        """Let it end when the callbacks that are there have run, and wait for it."""
+        self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def owns(self, thread: threading.Thread) -> bool:
+        return thread is self._thread
+
+    def _run(self) -> None:
+        while (callback := self._queue.get()) is not None:
+            try:
+                callback()
+            except BaseException:  # nothing that a callback raises may end this thread
+                _log.exception("exception calling callback")
+            del callback
+
+
+def _set_running(future: RemoteFuture[Any]) -> bool:
+    try:
+        return future.set_running_or_notify_cancel()
+    except (InvalidStateError, RuntimeError):  # somebody else has settled it
+        return False
+
+
+def _set_outcome(future: RemoteFuture[Any], ok: bool, value: Any) -> None:
+    try:
+        if ok:
+            future.set_result(value)
+        else:
+            future.set_exception(value)
+    except InvalidStateError:
+        _log.warning("a Future of ours was settled by somebody else: %r", future)
+
+
+def _result_of(outcome: payload.Outcome, what: str) -> tuple[bool, Any]:
+    """(True, the result) or (False, the exception): whatever its unpickling here does."""
+    try:
+        value = outcome.load()
+    except BaseException as error:  # it runs the user's code, which must not end this thread
+        kind = "result" if outcome.status == payload.RETURNED else "exception"
+        problem = RemoteError(f"the {kind} of {what} could not be rebuilt here: {error!r}")
+        problem.__cause__ = error
+        return False, problem
+    if outcome.status == payload.RETURNED:
+        return True, value
+    if outcome.status == payload.RAISED:
+        return False, _as_raised(value, what)
+    return False, RemoteError(
+        f"{what} raised {value.type_name}: {value.message} "
+        f"(it is not here as itself, since it can't be rebuilt: {value.reason})",
+        value.type_name,
+        value.traceback,
+    )
+
+
+def _as_raised(error: Any, what: str) -> BaseException:
+    """The exception to raise here for the one raised there."""
+    if not isinstance(error, BaseException):
+        return RemoteError(f"{what} raised something that came back as {error!r}")
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+        name = type(error).__qualname__
+        problem = RemoteError(f"{what} raised {name}({', '.join(map(repr, error.args))})", name)
+        problem.__cause__ = error
+        return problem
+    return error
+
+
+def _copy(error: InterstateError) -> InterstateError:
+    """One for each Future: a traceback grows on it wherever it is raised."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
+
+
+def _broken_by(host: Host, error: BaseException) -> BrokenSSHExecutor:
+    problem = BrokenSSHExecutor(f"{host}: the initializer failed: {error!r}")
+    problem.__cause__ = error
+    return problem
+
+
+def _ended(status: int) -> str:
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = " (likely out of memory, or killed by hand)" if -status == signal.SIGKILL else ""
+    return f"was ended by {name}{hint}"
+
+
+# --------------------------------------------------------------------- the interpreter's end
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+exiting = threading.Event()
+
+
+def _finish_at_exit() -> None:
+    """As with a ProcessPoolExecutor: what was submitted is finished before the interpreter ends."""
+    exiting.set()
+    engines = list(_engines)
+    for engine in engines:
+        engine.close()
+    for engine in engines:
+        engine.join()
+
+
+# Before daemon threads are stopped, as concurrent.futures does; atexit would be too late.
+threading._register_atexit(_finish_at_exit)  # type: ignore[attr-defined]

@@ -1,0 +1,129 @@
+"""Every exception that Interstate raises of its own, split by whose fault it is.
+
+A call's own exception is never wrapped: it arrives as itself.  What is here says that a host, a
+worker or the way to them failed, or that an exception could not be brought home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import BrokenExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .hosts import Host
+
+
+class InterstateError(Exception):
+    """The base of every exception that Interstate raises of its own."""
+
+
+class HostError(InterstateError):
+    """A host could not be used.
+
+    Args:
+        message: What happened, by which way the host was reached, and what to do.
+        host: The host that it happened on.
+    """
+
+    def __init__(self, message: str, host: Host | None = None) -> None:
+        super().__init__(message)
+        self.host = host
+
+
+class ConnectError(HostError):
+    """No connection: the name does not resolve, the port is refused, or nothing answered in time."""
+
+
+class AuthenticationError(HostError):
+    """The host is there, and accepted none of the keys and passwords that we had for it."""
+
+
+class HostKeyError(HostError):
+    """The host's key is unknown or has changed, so nothing was sent to it."""
+
+
+class BootError(HostError):
+    """We could log in, but found no Python over there that can run our agent."""
+
+
+class HostLost(HostError, BrokenExecutor):
+    """The connection to a host ended while calls of ours were running there."""
+
+
+class WorkerDied(InterstateError, BrokenExecutor):
+    """The process that ran a call ended before the call did.
+
+    Args:
+        message: What happened, and on which host.
+        host: The host that it happened on.
+        exit_status: The process's exit status; negative: the number of the signal that ended it.
+    """
+
+    def __init__(
+        self, message: str, host: Host | None = None, exit_status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.host = host
+        self.exit_status = exit_status
+
+
+class RemoteError(InterstateError):
+    """A call raised something that could not be raised here as itself.
+
+    Either it could not be rebuilt (then `remote_traceback` has what was printed over there), or it
+    would act as a local one: a KeyboardInterrupt, SystemExit or GeneratorExit (then it is the
+    `__cause__`).
+
+    Args:
+        message: What was raised, and why it is not here as itself.
+        type_name: The qualified name of the type that was raised over there.
+        remote_traceback: The traceback as the remote Python prints it.
+    """
+
+    def __init__(self, message: str, type_name: str = "", remote_traceback: str = "") -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.remote_traceback = remote_traceback
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}\n\n{self.remote_traceback}" if self.remote_traceback else message
+
+
+class ExecuteError(InterstateError, ExceptionGroup[Exception]):
+    """Some of the hosts of an `execute` failed: one exception for each of them, in host order.
+
+    Attributes:
+        results: What each host returned, in host order; its exception where it failed.
+    """
+
+    results: list[Any]
+
+    def __new__(
+        cls, message: str, exceptions: Sequence[Exception], results: Sequence[Any] = ()
+    ) -> ExecuteError:
+        self = super().__new__(cls, message, exceptions)
+        self.results = list(results)
+        return self
+
+    def __init__(
+        self, message: str, exceptions: Sequence[Exception], results: Sequence[Any] = ()
+    ) -> None:
+        super().__init__(message, exceptions)
+
+    def derive(self, excs: Sequence[Exception]) -> ExecuteError:  # type: ignore[override]
+        return ExecuteError(self.message, excs, self.results)
+
+
+class BrokenSSHExecutor(InterstateError, BrokenExecutor):
+    """No host is left to run calls on.
+
+    Args:
+        message: Each host and why it is not there.
+        errors: For each host, as text, the exception that it was lost by.
+    """
+
+    def __init__(self, message: str, errors: Mapping[str, Exception] | None = None) -> None:
+        super().__init__(message)
+        self.errors = dict(errors or {})

@@ -1,0 +1,123 @@
+"""execute(): run a function once on each of some hosts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from typing import Any
+
+from .errors import ExecuteError, RemoteError
+from .executor import SSHExecutor
+from .hosts import Host, expand
+from .output import Lines, plain
+from .remote.environ import Environ
+
+
+def execute(
+    fn: Callable[..., Any],
+    host: str | Host | None = None,
+    hosts: str | Host | Iterable[str | Host] | None = None,
+    via: str | Host | Iterable[str | Host] | None = None,
+    *,
+    return_exceptions: bool = False,
+    **executor_options: Any,
+) -> Any:
+    """Run a function once on each host, all at once, and show here what it prints there.
+
+    Args:
+        fn: A function of the environ (see `Environ`: which slice of the work is its own), or of
+            nothing.
+        host: The one host to run on; give this or `hosts`.
+        hosts: The hosts to run on: URLs, aliases, ranges or Hosts; the slices are in their order.
+        via: The jump host that they are reached through, or several, in order.
+        return_exceptions: Return a failed host's exception in place of its result.
+        executor_options: What SSHExecutor takes besides.
+
+    Returns:
+        What `fn` returned; with `hosts`, a list of that, in the order of the hosts.
+
+    Raises:
+        TypeError: Both or neither of `host` and `hosts` are given, or `fn` is not a function of
+            nothing or one argument.
+        ValueError: A host is malformed, or there is none.
+        ExecuteError: Some of `hosts` failed; of one host, its own exception is raised.
+    """
+    if (host is None) == (hosts is None):
+        raise TypeError(f"give either host or hosts; got host={host!r} and hosts={hosts!r}")
+    takes_environ = _takes_environ(fn)
+    places = expand(host if host is not None else hosts)  # type: ignore[arg-type]
+    if host is not None and len(places) != 1:
+        raise ValueError(f"host={host!r} names {len(places)} hosts; give them as hosts=")
+    executor_options.setdefault("output", plain() if len(places) == 1 else Lines(labelled=True))
+    futures = _run_on_each(fn, takes_environ, places, via, executor_options)
+    if len(futures) == 1 and not return_exceptions:
+        result = futures[0].result()  # raises its own exception, with its traceback
+        return result if host is not None else [result]
+    results = [future.exception() or future.result() for future in futures]
+    if not return_exceptions:
+        _raise_failures(places, futures, results)
+    return results[0] if host is not None else results
+
+
+def _run_on_each(
+    fn: Callable[..., Any],
+    takes_environ: bool,
+    places: list[Host],
+    via: Any,
+    options: dict[str, Any],
+) -> list[Future[Any]]:
+    """The Futures, all done, of `fn` on each place."""
+    with SSHExecutor(places, via, **{"workers_per_host": 1, **options}) as executor:
+        try:
+            futures: list[Future[Any]] = []
+            for index, place in enumerate(places):
+                environ = Environ(index, len(places), str(place))
+                args = (environ,) if takes_environ else ()
+                futures.append(executor._submit(index, fn, args, {}))
+            wait(futures)
+        except BaseException:  # Ctrl-C: do not wait for what runs over there
+            executor._abort()
+            raise
+    return futures
+
+
+def _raise_failures(places: list[Host], futures: list[Future[Any]], results: list[Any]) -> None:
+    failures = []
+    for place, future in zip(places, futures, strict=True):
+        error = future.exception()
+        if error is not None:
+            error.add_note(f"This was raised on {place}.")
+            failures.append(error if isinstance(error, Exception) else _as_exception(error))
+    if failures:
+        raise ExecuteError(f"{len(failures)} of {len(places)} hosts failed", failures, results)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """A group of Exceptions takes no other."""
+    wrapped = RemoteError(f"it raised {error!r}", type(error).__qualname__)
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def _takes_environ(fn: Callable[..., Any]) -> bool:
+    """Whether `fn` is to be given the environ: when it needs an argument, or has one of that name."""
+    if not callable(fn):
+        raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
+    try:
+        signature = inspect.signature(fn)
+    except ValueError:  # a function of C code that does not say
+        return False
+    if _accepts(signature):
+        return "environ" in signature.parameters
+    if _accepts(signature, None):
+        return True
+    raise TypeError(f"fn must be a function of nothing or of the environ; {fn!r} takes {signature}")
+
+
+def _accepts(signature: inspect.Signature, *args: Any) -> bool:
+    try:
+        signature.bind(*args)
+    except TypeError:
+        return False
+    return True

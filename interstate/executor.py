@@ -1,0 +1,276 @@
+"""SSHExecutor: a concurrent.futures.Executor whose workers are on other computers."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import pickle
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from . import engine as engines
+from .errors import BrokenSSHExecutor, InterstateError
+from .future import RemoteFuture
+from .hosts import Host, expand
+from .output import Lines, Output, Told
+from .remote import payload
+from .ssh import SSH, USER_CONFIG, ConfigSource
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SSHExecutor(Executor):
+    """Runs calls on other computers over SSH.
+
+    Connecting begins at once, in the background; calls run on the hosts that are up.  Nothing needs
+    to be installed over there but Python.
+
+    Args:
+        hosts: Where to run: URLs (`ssh://user@host:port`), `user@host`, ssh_config aliases, ranges
+            (`ssh://node-[000-998].cluster`) or Hosts.  A host named twice is connected to twice.
+        via: The jump host that all hosts are reached through, or several, in order.
+        workers_per_host: How many calls run on a host at the same time; default: as many as there
+            are CPUs that the host lets us use.
+        python: The path of the Python to use over there; default: the one of this one's minor
+            version.
+        initializer: Called in each worker before its first call.
+        initargs: The arguments of `initializer`.
+        output: What calls print is on their Futures ("capture"), also shown here ("stream"), or also
+            given to a callable as (Host, "stdout" or "stderr", text).
+        ssh_config: The file that says how hosts are reached, as `ssh -F`; default: the user's and
+            the system's; None: none.
+        password: Called with (Host, prompt) for a key's passphrase or a password, in place of
+            asking on the terminal; returns it.
+        connect_timeout: How long it may take until a host is ready, seconds.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A host is malformed, there is none, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        hosts: str | Host | Iterable[str | Host],
+        via: str | Host | Iterable[str | Host] | None = None,
+        *,
+        workers_per_host: int | None = None,
+        python: str | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        output: Literal["capture", "stream"] | Callable[[Host, str, str], object] = "capture",
+        ssh_config: ConfigSource = USER_CONFIG,
+        password: Callable[[Host, str], str] | None = None,
+        connect_timeout: float = 30.0,
+    ) -> None:
+        self._hosts = expand(hosts)
+        _check_positive("workers_per_host", workers_per_host, int)
+        _check_positive("connect_timeout", connect_timeout, int | float)
+        _check_callable("initializer", initializer)
+        _check_callable("password", password)
+        ssh = SSH([] if via is None else expand(via), ssh_config=ssh_config, password=password)
+        self._lock = threading.Lock()  # guards _shut, and that nothing is submitted after it
+        self._shut = False
+        self._engine = engines.Engine(
+            self._hosts,
+            engines.Settings(
+                workers_per_host=workers_per_host,
+                python=python,
+                initializer=initializer and payload.dump_call(initializer, initargs, {}),
+                connect_timeout=connect_timeout,
+                open_stream=ssh.open,
+                way=ssh.way,
+                close=ssh.close,
+                output=_output(output, len(self._hosts)),
+            ),
+        )
+        weakref.finalize(self, self._engine.close).atexit = False
+
+    def __repr__(self) -> str:
+        hosts = str(self._hosts[0]) if len(self._hosts) == 1 else f"{len(self._hosts)} hosts"
+        return f"<SSHExecutor on {hosts}{': shut down' if self._shut else ''}>"
+
+    def submit(  # type: ignore[override]
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> RemoteFuture[T]:
+        """Run `fn(*args, **kwargs)` on a host.
+
+        What cannot be pickled does not raise here: the Future holds a PicklingError that says which
+        object it is.
+
+        Args:
+            fn: Any callable: a function of a script or a notebook, a lambda, a closure.
+
+        Returns:
+            The call's Future.
+
+        Raises:
+            TypeError: `fn` is not callable.
+            RuntimeError: The executor has been shut down, or the interpreter is.
+            BrokenSSHExecutor: No host is left.
+        """
+        if not callable(fn):
+            raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
+        return self._submit(None, fn, args, kwargs)
+
+    def map(  # type: ignore[override]
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """Run `fn` for each item, as the built-in `map`; return its results in the items' order.
+
+        Args:
+            fn: Called with one item of each iterable.
+            iterables: Consumed at once, unless `buffersize` is given.
+            timeout: How long the iterator may wait for its next result, counted from now, seconds.
+            chunksize: How many items travel and run as one call.
+            buffersize: How many calls may be submitted whose results were not yet taken; the
+                iterables are consumed as results are.
+
+        Returns:
+            An iterator over the results.  It raises what a call raised where its result would be,
+            and TimeoutError when a result is not there in time.
+
+        Raises:
+            ValueError: `chunksize` or `buffersize` is less than 1.
+            TypeError: `fn` is not callable, or `buffersize` is no integer.
+        """
+        if not callable(fn):
+            raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        items = zip(*iterables, strict=False)
+        if chunksize == 1:
+            submitted: Iterator[Future[Any]] = (self.submit(fn, *item) for item in items)
+            return _results(self._ahead(submitted, buffersize), submitted, deadline)
+        chunks = iter(lambda: list(itertools.islice(items, chunksize)), [])
+        submitted = (self.submit(payload.run_chunk, fn, chunk) for chunk in chunks)
+        lists = _results(self._ahead(submitted, buffersize), submitted, deadline)
+        return itertools.chain.from_iterable(lists)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; the hosts are left when those that were submitted have ended.
+
+        Args:
+            wait: Return only then.
+            cancel_futures: Cancel the calls that have not been sent to a host yet.
+        """
+        with self._lock:
+            self._shut = True
+            self._engine.close(cancel=cancel_futures)
+        if wait:
+            self._engine.join()
+
+    @property
+    def _max_workers(self) -> int:
+        """How many workers there are; asked for by libraries that cut work to fit."""
+        return max(1, self._engine.count_workers())
+
+    @property
+    def _broken(self) -> InterstateError | Literal[False]:
+        """Why no call can run any more, as the pools of the standard library have it."""
+        return self._engine.broken or False
+
+    def _submit(
+        self, host: int | None, fn: Callable[..., T], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> RemoteFuture[T]:
+        """Submit to any host, or to the one of that index."""
+        name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
+        future = self._engine.new_future()
+        content: bytes | None = None
+        try:
+            content = payload.dump_call(fn, args, kwargs)
+        except pickle.PicklingError as error:
+            future.set_running_or_notify_cancel()
+            future.set_exception(error)
+        with self._lock:
+            self._check_open(host)
+            if content is not None:
+                self._engine.submit(future, content, name, host)
+        return future
+
+    def _abort(self) -> None:
+        """End at once, and with it what runs over there."""
+        with self._lock:
+            self._shut = True
+            self._engine.abort(BrokenSSHExecutor("the executor was ended while calls were running"))
+
+    def _check_open(self, host: int | None) -> None:
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if engines.exiting.is_set():
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        error = self._engine.broken
+        if error is not None and host is None:  # else the Future tells of that host
+            raise BrokenSSHExecutor(f"no call can run any more: {error}") from error
+
+    @staticmethod
+    def _ahead(
+        submitted: Iterator[Future[Any]], buffersize: int | None
+    ) -> collections.deque[Future[Any]]:
+        """The Futures that are submitted before the first result is taken."""
+        return collections.deque(itertools.islice(submitted, buffersize))
+
+
+def _results(
+    futures: collections.deque[Future[Any]],
+    more: Iterator[Future[Any]],
+    deadline: float | None,
+) -> Iterator[Any]:
+    """Yield results in order, and keep no reference to what was yielded; cancel the rest at the end."""
+    try:
+        while futures:
+            yield _take_result(futures, deadline)
+            futures.extend(itertools.islice(more, 1))
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _take_result(futures: collections.deque[Future[Any]], deadline: float | None) -> Any:
+    future = futures.popleft()
+    try:
+        return future.result(None if deadline is None else deadline - time.monotonic())
+    finally:
+        future.cancel()  # it was not in time
+        del future
+
+
+def _output(output: Any, hosts: int) -> Output:
+    if isinstance(output, Output):
+        return output
+    if output == "capture":
+        return Output()
+    if output == "stream":
+        return Lines(labelled=hosts > 1)
+    if callable(output):
+        return Told(output)
+    raise ValueError(f'output must be "capture", "stream" or a callable, not {output!r}')
+
+
+def _check_positive(name: str, value: Any, kind: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}: {value!r}")
+    if not value > 0:
+        raise ValueError(f"{name} must be greater than 0, not {value!r}")
+
+
+def _check_callable(name: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable, not {type(value).__name__}: {value!r}")

@@ -1,0 +1,79 @@
+"""The local handle of a call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from .hosts import Host
+
+T = TypeVar("T")
+RunCallback = Callable[[Callable[[], None]], None]
+
+STDOUT, STDERR = 1, 2
+
+
+class RemoteFuture(Future[T]):
+    """A Future of a call that runs on a host.
+
+    Attributes:
+        host: The Host that the call runs or ran on; None until it is sent to one.
+        started_at: When it started, as Unix time in seconds, by this computer's clock; None until
+            that is known.
+        finished_at: When it ended, likewise.
+    """
+
+    def __init__(
+        self, call: int, run_callback: RunCallback, tell_cancelled: Callable[[int], None]
+    ) -> None:
+        super().__init__()
+        self.call = call  # its number
+        self.host: Host | None = None
+        self.started_at: float | None = None
+        self.finished_at: float | None = None
+        self._printed: list[tuple[int, bytes]] = []
+        self._run_callback = run_callback
+        self._tell_cancelled = tell_cancelled
+
+    @property
+    def stdout(self) -> str:
+        """What the call has written to its standard output so far."""
+        return self._text(STDOUT)
+
+    @property
+    def stderr(self) -> str:
+        """What the call has written to its standard error so far."""
+        return self._text(STDERR)
+
+    @property
+    def output(self) -> str:
+        """What the call has written to both so far, in the order in which it wrote it."""
+        return self._text(STDOUT, STDERR)
+
+    def cancel(self) -> bool:
+        """Cancel the call if it was not sent to a host yet; return whether it is cancelled."""
+        cancelled = super().cancel()
+        if cancelled:
+            self._tell_cancelled(self.call)
+        return cancelled
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Call `fn` with this Future when it is done; at once when it is.
+
+        `fn` runs on a thread of its own kind: it may submit calls and wait for their results.
+        """
+        adder = threading.get_ident()
+
+        def call(future: Future[T]) -> None:
+            if threading.get_ident() == adder:
+                fn(future)
+            else:
+                self._run_callback(lambda: fn(future))
+
+        super().add_done_callback(call)
+
+    def _text(self, *streams: int) -> str:
+        data = b"".join(data for stream, data in list(self._printed) if stream in streams)
+        return data.decode(errors="replace")

@@ -1,0 +1,369 @@
+"""The agent: the one process of ours on a host.  It supervises the workers that run the calls.
+
+One thread, one selector, no locks, so that forking is safe at any moment.  It always reads its
+standard input and never blocks on anything.  When its input ends, it kills its workers and goes.
+
+    stdin -> frames -> waiting -> a worker's inbox -> … -> its outbox -> frames -> stdout
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import platform
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from importlib.util import MAGIC_NUMBER
+from typing import Any, NoReturn
+
+from . import wire, worker
+from .slot import Call, Slot
+from .title import set_title
+
+READ = 1 << 18  # bytes at once
+BACKLOG = 1 << 23  # bytes that wait for stdout before the workers have to wait too
+MOMENT = 0.02  # seconds: a call that takes longer is announced, and holds no other behind it
+
+
+class Agent:
+    """Reads frames from one descriptor and writes frames to another, until the first ends."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source = source
+        self._sink = sink
+        self._decoder = wire.Decoder()
+        self._selector = selectors.DefaultSelector()
+        self._config: dict[str, Any] = {}
+        self._slots: dict[int, Slot] = {}  # by pid
+        self._idle: set[Slot] = set()
+        self._waiting: deque[Call] = deque()
+        self._outgoing: deque[bytes] = deque()
+        self._backlog = 0
+        self._paused = False
+        self._old_pipes: set[int] = set()
+        self._broken = False
+        self._next_tick: float | None = None
+        self._deaths = socket.socketpair()  # the interpreter writes to it at each SIGCHLD
+
+    # ------------------------------------------------------------------------- the loop
+
+    def run(self) -> None:
+        """Supervise until the input ends; leave no worker behind."""
+        os.set_blocking(self._source, False)
+        os.set_blocking(self._sink, False)
+        self._watch(self._source, self._read_source)
+        self._watch_for_deaths()
+        self._send(wire.encode(wire.HELLO, 0, hello()))
+        try:
+            while self._source is not None:
+                self._turn()
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # nobody listens any more: the same as the end of the input
+        except Exception:
+            self._tell_of_failure(traceback.format_exc())
+        finally:
+            for slot in self._slots.values():
+                slot.kill()
+            for pid in self._slots:
+                os.waitpid(pid, 0)
+
+    def _tell_of_failure(self, text: str) -> None:
+        """Say in the last bytes that we write why they are the last."""
+        self._send(wire.encode(wire.FAILED, 0, text.encode()))
+        os.set_blocking(self._sink, True)
+        while self._outgoing:
+            self._flush()
+
+    def _turn(self) -> None:
+        self._flush()
+        timeout = None if self._next_tick is None else max(0.0, self._next_tick - time.monotonic())
+        for key, _ in self._selector.select(timeout):
+            key.data()
+        if self._next_tick is not None and time.monotonic() >= self._next_tick:
+            self._tick()
+
+    def _watch(self, descriptor: Any, handler: Callable[[], None]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, handler)
+
+    # ---------------------------------------------------------------------- stdin, stdout
+
+    def _read_source(self) -> None:
+        data = os.read(self._source, READ)
+        if not data:
+            self._source = None  # type: ignore[assignment]
+            return
+        for frame in self._decoder.receive(data):
+            if frame.kind == wire.CALL:
+                self._waiting.append(Call(frame.call, frame.payload))
+            elif frame.kind == wire.CONFIG:
+                self._start(pickle.loads(frame.payload))  # noqa: S301  # from whom we work for
+            else:
+                raise wire.ProtocolError(f"an agent takes no frame of kind {frame.kind}")
+        self._assign()
+
+    def _send(self, frame: bytes) -> None:
+        self._outgoing.append(frame)
+        self._backlog += len(frame)
+
+    def _flush(self) -> None:
+        """Write what the pipe takes; the workers wait while too much is left."""
+        try:
+            while self._outgoing:
+                data = self._outgoing[0] if len(self._outgoing) == 1 else b"".join(self._outgoing)
+                self._outgoing.clear()
+                self._outgoing.append(data)
+                written = os.write(self._sink, data)
+                self._backlog -= written
+                self._outgoing[0] = data[written:]
+                if written == len(data):
+                    self._outgoing.clear()
+        except BlockingIOError:
+            pass
+        self._watch_sink(bool(self._outgoing))
+        self._pause(self._backlog > BACKLOG)
+
+    def _watch_sink(self, wanted: bool) -> None:
+        watched = self._sink in self._selector.get_map()
+        if wanted and not watched:
+            self._selector.register(self._sink, selectors.EVENT_WRITE, lambda: None)
+        elif watched and not wanted:
+            self._selector.unregister(self._sink)
+
+    def _pause(self, wanted: bool) -> None:
+        if wanted != self._paused:
+            self._paused = wanted
+            for slot in self._slots.values():
+                self._listen(slot)
+
+    # --------------------------------------------------------------------------- workers
+
+    def _start(self, config: dict[str, Any]) -> None:
+        self._config = config
+        set_title(f"interstate: agent for {config['owner']}")
+        for _ in range(config["workers"]):
+            self._fork()
+
+    def _fork(self) -> None:
+        slot = Slot()
+        pid = os.fork()
+        if pid == 0:
+            self._be_a_worker(slot)
+        slot.forked(pid)
+        self._slots[pid] = slot
+        self._idle.add(slot)
+        self._listen(slot)
+
+    def _be_a_worker(self, slot: Slot) -> NoReturn:
+        """In the child: close what is the agent's, so that its end is the end of our inbox."""
+        try:
+            signal.set_wakeup_fd(-1)
+            self._selector.close()
+            for closable in (*self._slots.values(), *self._deaths, *self._waiting):
+                closable.close()
+            for descriptor in (self._source, self._sink, *self._old_pipes):
+                os.close(descriptor)
+            set_title(f"interstate: worker for {self._config['owner']}")
+            inbox, outbox = slot.worker_ends()
+        except BaseException:
+            os._exit(1)
+        worker.main(inbox, outbox, self._config["initializer"])
+
+    def _listen(self, slot: Slot) -> None:
+        """Watch what the state of a slot makes worth watching, and nothing else."""
+        wanted: dict[int, Callable[[], None]] = {}
+        if not self._paused and slot.pid in self._slots:
+            wanted[slot.outbox.fileno()] = lambda: self._read_outbox(slot)
+            if slot.announced:
+                wanted.update({pipe: lambda: self._read_pipes(slot) for pipe in slot.pipes})
+        for descriptor in slot.watched - wanted.keys():
+            self._selector.unregister(descriptor)
+        for descriptor in wanted.keys() - slot.watched:
+            self._watch(descriptor, wanted[descriptor])
+        slot.watched = set(wanted)
+
+    def _read_outbox(self, slot: Slot) -> bool:
+        """Pass on what a worker says; return whether there was anything."""
+        try:
+            frames = slot.receive()
+            for frame in frames:
+                self._pass_on(slot, frame)
+        except wire.ProtocolError:  # something in the worker wrote where it must not
+            slot.kill()
+            return False
+        return bool(frames)
+
+    def _pass_on(self, slot: Slot, frame: wire.Frame) -> None:
+        if frame.kind == wire.DONE:
+            self._done(slot, frame)
+        elif frame.kind == wire.PIPES:
+            self._adopt_old_pipes(slot)
+        else:
+            self._broken = self._broken or frame.kind == wire.BROKEN
+            self._send(wire.encode(*frame))
+
+    def _adopt_old_pipes(self, slot: Slot) -> None:
+        """Read on what the children that a call left behind print; it is no call's any more."""
+        self._listen(slot)
+        for pipe in slot.take_old_pipes():
+            self._old_pipes.add(pipe)
+            self._watch(pipe, lambda pipe=pipe: self._read_old_pipe(pipe))  # type: ignore[misc]
+
+    def _read_old_pipe(self, pipe: int) -> None:
+        data = os.read(pipe, READ)
+        if data:
+            self._send(wire.encode(wire.PRINTED, 0, b"\1" + data))
+        else:
+            self._selector.unregister(pipe)
+            self._old_pipes.remove(pipe)
+            os.close(pipe)
+
+    def _watch_for_deaths(self) -> None:
+        for end in self._deaths:
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._deaths[1].fileno(), warn_on_full_buffer=False)
+        self._watch(self._deaths[0], self._bury)
+
+    def _bury(self) -> None:
+        self._deaths[0].recv(READ)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            slot = self._slots.pop(pid, None)
+            if slot is not None:
+                self._died(slot, status)
+
+    def _died(self, slot: Slot, status: int) -> None:
+        """Tell what its worker printed and answered to the end, then put another in its place."""
+        slot.kill()
+        while self._read_outbox(slot):
+            pass
+        self._pass_on_output(slot)
+        self._waiting.extendleft(reversed(slot.take_back()))
+        self._idle.discard(slot)
+        self._listen(slot)
+        slot.close()
+        if slot.calls or (slot.fresh and self._config["initializer"]):
+            call = slot.calls[0].id if slot.calls else 0  # 0: it was in the initializer
+            self._broken = self._broken or not call
+            how = {"exit_status": _exit_status(status)}
+            self._send(wire.encode(wire.DIED, call, json.dumps(how).encode()))
+        if not self._broken:
+            self._fork()
+            self._assign()
+
+    # ----------------------------------------------------------------------------- calls
+
+    def _assign(self) -> None:
+        """Give out what waits: one call to each idle worker, then a few behind short ones."""
+        while self._waiting and self._idle:
+            self._give(self._idle.pop())
+        if self._waiting:
+            for slot in self._slots.values():
+                self._fill(slot)
+
+    def _fill(self, slot: Slot) -> None:
+        while self._waiting and slot.has_room() and self._give(slot):
+            pass
+
+    def _give(self, slot: Slot) -> bool:
+        """Put the next call into a worker's inbox; False when it takes none now."""
+        given = slot.give(self._waiting[0])
+        if given:
+            self._waiting.popleft()
+            if self._next_tick is None:
+                self._next_tick = time.monotonic() + MOMENT
+        return given
+
+    def _done(self, slot: Slot, frame: wire.Frame) -> None:
+        announced = slot.announced
+        slot.finish(frame.call)
+        if announced:
+            self._listen(slot)
+        self._send(wire.encode(*frame))
+        self._fill(slot)
+        if not slot.calls:
+            self._idle.add(slot)
+            self._take_back_for_idle()
+
+    def _take_back_for_idle(self) -> None:
+        """A worker is free while calls wait behind others': let it have them."""
+        for slot in self._slots.values():
+            if len(slot.calls) > 1:
+                self._waiting.extend(slot.take_back())
+                self._assign()
+                return
+
+    def _tick(self) -> None:
+        """Look for calls that run for longer than a moment; tick on while others may become such."""
+        now = time.monotonic()
+        for slot in self._slots.values():
+            if slot.calls and not slot.announced and now - slot.since >= MOMENT:
+                self._announce(slot)
+        self._assign()
+        unsure = any(slot.calls and not slot.announced for slot in self._slots.values())
+        self._next_tick = now + MOMENT if unsure else None
+
+    def _announce(self, slot: Slot) -> None:
+        """Say that a call runs, free what waits behind it, and listen to what it prints below Python."""
+        self._waiting.extendleft(reversed(slot.take_back()))
+        if slot.calls:  # else it was answered just now, and that is not read yet
+            slot.announced = True
+            self._listen(slot)
+            started = time.time() - (time.monotonic() - slot.since)
+            self._send(wire.encode(wire.STARTED, slot.calls[0].id, wire.SECONDS.pack(started)))
+
+    def _read_pipes(self, slot: Slot) -> None:
+        """Pass on what C code and child processes print while a call is busy.
+
+        Nothing lies in the inbox behind an announced call, so while its outcome is not there, what
+        is in the pipes can only be its own.
+        """
+        if slot.announced and not self._read_outbox(slot):
+            self._pass_on_output(slot)
+
+    def _pass_on_output(self, slot: Slot) -> None:
+        call = slot.calls[0].id if slot.calls else 0
+        for stream, data in slot.unread_output():
+            self._send(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
+        self._adopt_old_pipes(slot)
+
+
+def hello() -> bytes:
+    """What the other end wants to know of this Python and this host, as JSON."""
+    facts = {
+        "protocol": wire.VERSION,
+        "python": list(sys.version_info[:3]),
+        "magic": MAGIC_NUMBER.hex(),
+        "executable": sys.executable,
+        "cpus": _cpus(),
+        "platform": platform.system(),
+        "hostname": platform.node(),
+        "pid": os.getpid(),
+        "time": time.time(),
+    }
+    return json.dumps(facts).encode()
+
+
+def _cpus() -> int:
+    """How many CPUs this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _exit_status(status: int) -> int:
+    """The exit status; the negative number of the signal where it was one."""
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

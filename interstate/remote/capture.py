@@ -1,0 +1,109 @@
+"""What a worker's process prints, in the order in which it was printed, as PRINTED frames.
+
+Python's own sys.stdout and sys.stderr write frames straight away, so their order is exact.  Their
+descriptors, 1 and 2, are pipes: what C code and child processes write there is sent by the worker
+whenever Python prints and when the call ends; while the call is busy, the agent reads the pipes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from collections.abc import Callable
+
+STREAMS = (1, 2)
+_CHUNK = 1 << 16
+
+Emit = Callable[[int, bytes], None]  # (stream, data)
+
+
+class Capture:
+    """Owns the descriptors 1 and 2 of this process, and sys.stdout and sys.stderr."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._owner = os.getpid()
+        self._poll = select.poll()
+        self._readers: dict[int, int] = {}  # the pipe's read end -> the stream it catches
+        for stream, name in zip(STREAMS, ("stdout", "stderr")):
+            text = io.TextIOWrapper(
+                _Raw(stream, self), "utf-8", "backslashreplace", write_through=True
+            )
+            setattr(sys, name, text)
+            setattr(sys, f"__{name}__", text)
+
+    def renew_pipes(self) -> tuple[int, int]:
+        """Put new pipes behind 1 and 2; whoever holds the old ones keeps those.  Return the read ends."""
+        for reader in self._readers:
+            self._poll.unregister(reader)
+            os.close(reader)
+        self._readers = {_pipe_behind(stream): stream for stream in STREAMS}
+        for reader in self._readers:
+            self._poll.register(reader, select.POLLIN)
+        first, second = self._readers
+        return first, second
+
+    def drain(self) -> None:
+        """Send what was written to the pipes and not read yet."""
+        for reader, event in self._poll.poll(0):
+            if event & select.POLLIN:
+                self._drain(reader)
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Send what Python prints; in a forked child it goes to the descriptor like all else there."""
+        if os.getpid() != self._owner:
+            _write_all(stream, data)
+            return
+        self.drain()
+        for start in range(0, len(data), _CHUNK):
+            self._emit(stream, data[start : start + _CHUNK])
+
+    def _drain(self, reader: int) -> None:
+        try:
+            while True:
+                data = os.read(reader, _CHUNK)
+                if not data:
+                    return
+                self._emit(self._readers[reader], data)
+        except BlockingIOError:
+            return
+
+
+class _Raw(io.RawIOBase):
+    """The binary file below sys.stdout or sys.stderr."""
+
+    def __init__(self, stream: int, capture: Capture) -> None:
+        self._stream = stream
+        self._capture = capture
+        self.name = f"<{'stdout' if stream == 1 else 'stderr'}>"
+        self.mode = "wb"
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream
+
+    def write(self, data: object) -> int:  # type: ignore[override]
+        with memoryview(data) as view:  # type: ignore[arg-type]
+            content = bytes(view)
+        self._capture.write(self._stream, content)
+        return len(content)
+
+    def close(self) -> None:
+        """Stay open: a job that closes sys.stdout must not take it from the next one."""
+
+
+def _pipe_behind(stream: int) -> int:
+    reader, writer = os.pipe()
+    os.dup2(writer, stream, inheritable=True)
+    os.close(writer)
+    os.set_blocking(reader, False)
+    return reader
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,197 @@
+"""A slot: the agent's side of one worker, and the calls that lie in its inbox."""
+
+from __future__ import annotations
+
+import array
+import errno
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from . import wire, worker
+
+READ = 1 << 18  # bytes at once
+DEPTH = 8  # calls in an inbox at most; Linux lets 10 messages wait in such a socket
+_ANCILLARY = socket.CMSG_SPACE(4 * array.array("i").itemsize)
+
+
+class Call:
+    """A call on its way to a worker; a large payload is put into a file in memory once."""
+
+    __slots__ = ("_file", "_message", "id")
+
+    def __init__(self, id: int, payload: bytes) -> None:
+        large = len(payload) > worker.MESSAGE
+        self.id = id
+        self._file = _file_of(payload) if large else None
+        self._message = worker.CALL.pack(id, large) + (b"" if large else payload)
+
+    def send(self, inbox: socket.socket) -> None:
+        if self._file is None:
+            inbox.send(self._message)
+        else:
+            descriptors = array.array("i", [self._file.fileno()])
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
+            inbox.sendmsg([self._message], rights)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class Slot:
+    """The place of one worker; the first of its `calls` is the one that runs.
+
+    Attributes:
+        calls: What was put into the inbox and is not answered, oldest first.
+        since: When the first of them could start, by the monotonic clock.
+        announced: Whether the first is known to run for longer than a moment.
+        fresh: Whether the worker has not answered anything yet.
+    """
+
+    def __init__(self) -> None:
+        self._inbox, self._inbox_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.outbox, self._outbox_there = socket.socketpair()
+        self._decoder = wire.Decoder()
+        self.pid = 0
+        self.pipes: dict[int, int] = {}  # read ends of what the worker has as 1 and 2 -> which
+        self._old_pipes: list[int] = []
+        self.watched: set[int] = set()  # the descriptors of ours that the agent's selector watches
+        self.calls: deque[Call] = deque()
+        self.since = 0.0
+        self.announced = False
+        self.fresh = True
+
+    # ------------------------------------------------------------------ a worker's life
+
+    def forked(self, pid: int) -> None:
+        """In the agent, after the fork: keep our ends, and the end that calls are taken back by."""
+        self.pid = pid
+        self._outbox_there.close()
+        self._inbox.setblocking(False)
+        self.outbox.setblocking(False)
+        try:
+            os.setpgid(pid, pid)  # the worker does so too: whoever comes first
+        except (PermissionError, ProcessLookupError):
+            pass  # it has done so, or is gone already
+
+    def worker_ends(self) -> tuple[socket.socket, socket.socket]:
+        """In the worker, after the fork: its two ends; ours are closed."""
+        self._inbox.close()
+        self.outbox.close()
+        return self._inbox_there, self._outbox_there
+
+    def kill(self) -> None:
+        """End the worker and what its calls started."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (PermissionError, ProcessLookupError):
+            pass  # nobody is left of that group
+
+    def close(self) -> None:
+        """Close every descriptor of this slot."""
+        for sock in (self._inbox, self._inbox_there, self.outbox, self._outbox_there):
+            sock.close()
+        for pipe in (*self.pipes, *self._old_pipes):
+            os.close(pipe)
+        self.pipes, self._old_pipes = {}, []
+        for call in self.calls:
+            call.close()
+
+    # ---------------------------------------------------------------------------- calls
+
+    def has_room(self) -> bool:
+        """Whether one more call may wait behind the one that runs."""
+        return not self.announced and len(self.calls) < DEPTH
+
+    def give(self, call: Call) -> bool:
+        """Put a call into the inbox; False when it is full."""
+        try:
+            call.send(self._inbox)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                raise
+            return False  # the worker is gone; its death will be told
+        if not self.calls:
+            self.since = time.monotonic()
+        self.calls.append(call)
+        return True
+
+    def take_back(self) -> list[Call]:
+        """Take the calls out of the inbox that the worker has not; oldest first."""
+        taken = 0
+        while len(self.calls) > taken and self._take_one():
+            taken += 1
+        return list(reversed([self.calls.pop() for _ in range(taken)]))
+
+    def _take_one(self) -> bool:
+        try:
+            return bool(self._inbox_there.recv(worker.CALL.size, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return False
+
+    def finish(self, call: int) -> None:
+        """Note that the first call was answered."""
+        if not self.calls or self.calls[0].id != call:
+            raise wire.ProtocolError(f"worker {self.pid} answered call {call}, which it has not")
+        self.calls.popleft().close()
+        self.since = time.monotonic()
+        self.announced = self.fresh = False
+
+    # --------------------------------------------------------------------------- output
+
+    def receive(self) -> list[wire.Frame]:
+        """Return the frames that the worker has sent; a worker that closed its end is killed."""
+        try:
+            data, ancillary, _, _ = self.outbox.recvmsg(READ, _ANCILLARY)
+        except (BlockingIOError, ConnectionResetError):
+            return []
+        if not data:
+            self.kill()
+            return []
+        frames = self._decoder.receive(data)
+        for _, _, descriptors in ancillary:
+            self._renew_pipes(descriptors)
+        return frames
+
+    def take_old_pipes(self) -> list[int]:
+        """Return the read ends of the pipes that the worker has replaced; they are the caller's now."""
+        pipes, self._old_pipes = self._old_pipes, []
+        return pipes
+
+    def unread_output(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (stream, data) for what lies in the pipes, no more of each than one can hold."""
+        for pipe, stream in list(self.pipes.items()):
+            try:
+                data = os.read(pipe, READ)
+            except BlockingIOError:
+                continue
+            if data:
+                yield stream, data
+            else:  # the call has closed it
+                self._old_pipes.append(pipe)
+                del self.pipes[pipe]
+
+    def _renew_pipes(self, descriptors: Any) -> None:
+        pipes = array.array("i")
+        pipes.frombytes(descriptors[: len(descriptors) - len(descriptors) % pipes.itemsize])
+        self._old_pipes.extend(self.pipes)
+        self.pipes = {pipe: stream for stream, pipe in enumerate(pipes, 1)}
+
+
+def _file_of(payload: bytes) -> Any:
+    """An open file with that content, in memory where the system knows how, with no name."""
+    if hasattr(os, "memfd_create"):
+        file: Any = open(os.memfd_create("interstate-call"), "w+b")
+    else:
+        file = tempfile.TemporaryFile()
+    file.write(payload)
+    file.flush()
+    return file

@@ -1,0 +1,152 @@
+"""A worker: a process that runs one call at a time.
+
+Calls come in as whole messages of a socket that keeps their boundaries, so that the agent can take
+back what lies there unread.  Outcomes, and what calls print, go out as frames on another socket.
+"""
+
+from __future__ import annotations
+
+import array
+import mmap
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, NoReturn
+
+from . import payload, wire
+from .capture import Capture
+
+CALL = struct.Struct("!Q?")  # the call's id; whether its payload is in the attached file
+MESSAGE = 1 << 16  # bytes; a larger payload travels as a file in memory
+_ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i"))
+
+
+def main(inbox: socket.socket, outbox: socket.socket, initializer: bytes | None) -> NoReturn:
+    """Be a worker, in a process just forked for it, until the inbox ends."""
+    status = 1
+    try:
+        _become_a_process_of_our_own()
+        worker = Worker(inbox, outbox)
+        if initializer is None or worker.initialize(initializer):
+            worker.serve()
+        status = 0
+    except OSError:  # the agent is gone, and nobody is left to tell
+        pass
+    finally:
+        os._exit(status)
+
+
+class Worker:
+    """Runs the calls that arrive on the inbox, and tells of them on the outbox."""
+
+    def __init__(self, inbox: socket.socket, outbox: socket.socket) -> None:
+        self._inbox = inbox
+        self._call = 0
+        self._sender = _Sender(outbox)
+        self._capture = Capture(self._printed)
+        self._send_new_pipes()
+
+    def initialize(self, initializer: bytes) -> bool:
+        """Run the initializer; say so and return False when it fails."""
+        outcome = payload.run_call(initializer)
+        self._capture.drain()
+        if payload.parse_outcome(outcome).status == payload.RETURNED:
+            return True
+        self._sender.send(wire.encode(wire.BROKEN, 0, outcome))
+        return False
+
+    def serve(self) -> None:
+        """Run calls until the inbox ends; keep nothing of one once it is answered."""
+        while self._serve_one():
+            pass
+
+    def _serve_one(self) -> bool:
+        message, ancillary, _, _ = self._inbox.recvmsg(MESSAGE + CALL.size, _ANCILLARY)
+        if not message:
+            return False
+        self._call, attached = CALL.unpack_from(message)
+        content = _mapped(ancillary) if attached else message[CALL.size :]
+        outcome = payload.run_call(content)
+        self._capture.drain()
+        if _has_children():
+            self._send_new_pipes()
+        self._sender.send(wire.encode(wire.DONE, self._call, outcome))
+        return True
+
+    def _printed(self, stream: int, data: bytes) -> None:
+        self._sender.send(wire.encode(wire.PRINTED, self._call, bytes((stream,)) + data))
+
+    def _send_new_pipes(self) -> None:
+        readers = array.array("i", self._capture.renew_pipes())
+        self._sender.send(wire.encode(wire.PIPES, self._call), readers)
+
+
+class _Sender:
+    """Sends frames from any thread, one whole frame after the other.
+
+    A signal handler that prints may interrupt a send: its frame then waits for the one under way.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = threading.RLock()
+        self._waiting: deque[Any] = deque()
+        self._sending = False
+
+    def send(self, frame: bytes, descriptors: Sequence[int] = ()) -> None:
+        with self._lock:
+            self._waiting.append((frame, descriptors))
+            if self._sending:
+                return
+            self._sending = True
+            try:
+                while self._waiting:
+                    self._send(*self._waiting.popleft())
+            finally:
+                self._sending = False
+
+    def _send(self, frame: bytes, descriptors: Sequence[int]) -> None:
+        if descriptors:  # such a frame is a few bytes: it goes whole
+            self._sock.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        else:
+            self._sock.sendall(frame)
+
+
+def _become_a_process_of_our_own() -> None:
+    """Undo what a worker must not inherit from the agent that forked it."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setpgid(0, 0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0, inheritable=True)
+    os.close(null)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  # for as long as the process lives
+    sys.modules["__main__"] = ModuleType("__main__")
+    sys.argv = [""]
+
+
+def _mapped(ancillary: Sequence[Any]) -> Any:
+    """The content of the file that came along, mapped, so that all workers share one copy."""
+    descriptors = array.array("i")
+    for _, _, data in ancillary:
+        descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    descriptor = descriptors[0]
+    try:
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    finally:
+        os.close(descriptor)
+
+
+def _has_children() -> bool:
+    """Whether the call left child processes behind, running or not."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
