@@ -1,12 +1,13 @@
-"""Turns a login into an agent: builds the shipment from remote/, starts it, and waits for its HELLO.
+"""Turns a login into an agent: builds the shipment from remote/, starts it, awaits its HELLO.
 
-One line is run over there, the same for every login shell.  It looks for an interpreter and gives it
-a stage 0, which prints a marker (whatever a login script printed before is skipped by it) and its
-version, then reads the shipment from its standard input and runs it.
+One line is run over there, the same for every login shell.  It looks for an interpreter and gives
+it a stage 0, which prints a marker (whatever a login script printed before is skipped by it) and
+its version, then reads the shipment from its standard input and runs it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import getpass
 import json
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple, Protocol
 
 from .remote import wire
 
-# No quote, backslash, exclamation mark or newline in either: they stand in single quotes, for any shell.
+# Both stand in single quotes, for any shell: no quote, backslash, exclamation mark or newline.
 _SHELL = (
     'o=$1; m=$2; shift; shift; for p; do case $p in "~/"*) p=$HOME/${p#??};; esac; '
     'command -v "$p" >/dev/null 2>&1 && exec "$p" -c "$0" interstate-agent "$o" $m; done; '
@@ -41,7 +42,7 @@ _NOISE = 1 << 20  # bytes that a login script may print
 _READ = 1 << 16
 
 
-class BootFailure(Exception):
+class NoAgentError(Exception):
     """No agent came up; the message says what came instead."""
 
 
@@ -73,7 +74,7 @@ class Hello(NamedTuple):
 
 
 class Start(NamedTuple):
-    """How to start an agent: the line to run, what to write to it, and what its answer begins with."""
+    """How to start an agent: the line to run, what to write to it, what its answer begins with."""
 
     command: str
     shipment: bytes
@@ -104,13 +105,11 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list
     """Write the shipment and wait for the agent's HELLO; return it, and what came after it.
 
     Raises:
-        BootFailure: Something else came, or the end.
+        NoAgentError: Something else came, or the end.
         OSError: The stream broke.
     """
-    try:
+    with contextlib.suppress(OSError):  # who did not want it says why, in what we read now
         stream.write(start.shipment)
-    except OSError:
-        pass  # whoever did not want it says why, in what we read now
     rest = _skip_to_marker(stream, start.marker)
     decoder = wire.Decoder()
     said = rest
@@ -119,11 +118,11 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list
         while not frames:
             data = stream.read(_READ)
             if not data:
-                raise BootFailure(_came_instead("the agent ended before it said HELLO", said))
+                raise NoAgentError(_came_instead("the agent ended before it said HELLO", said))
             said += data
             frames = decoder.receive(data)
     except wire.ProtocolError:
-        raise BootFailure(_came_instead("the agent failed", _all_of(stream, said))) from None
+        raise NoAgentError(_came_instead("the agent failed", _all_of(stream, said))) from None
     return _parse(frames[0]), decoder, frames[1:]
 
 
@@ -181,29 +180,29 @@ def _skip_to_marker(stream: Stream, marker: bytes) -> bytes:
             return rest
         data = stream.read(_READ)
         if not data:
-            raise BootFailure(_came_instead("the login ended before any Python started", said))
+            raise NoAgentError(_came_instead("the login ended before any Python started", said))
         said += data
         if len(said) > _NOISE:
-            raise BootFailure(_came_instead("the login prints without end", said))
+            raise NoAgentError(_came_instead("the login prints without end", said))
 
 
 def _check_version(version: str, before: bytes) -> None:
     if version == "none":
-        raise BootFailure(_came_instead("no Python was found there", before))
+        raise NoAgentError(_came_instead("no Python was found there", before))
     if version.split(".")[:2] != [str(part) for part in sys.version_info[:2]]:
         here = ".".join(str(part) for part in sys.version_info[:3])
-        raise BootFailure(
+        raise NoAgentError(
             f"its Python is {version}, and here it is {here}: they must be of one minor version"
         )
 
 
 def _parse(frame: wire.Frame) -> Hello:
     if frame.kind != wire.HELLO:
-        raise BootFailure(f"the agent began with a frame of kind {frame.kind}, not with HELLO")
+        raise NoAgentError(f"the agent began with a frame of kind {frame.kind}, not with HELLO")
     facts: dict[str, Any] = json.loads(frame.payload)
     hello = Hello(**{**facts, "python": tuple(facts["python"])})
     if hello.protocol != wire.VERSION:
-        raise BootFailure(
+        raise NoAgentError(
             f"the agent speaks version {hello.protocol} of our protocol, not {wire.VERSION}"
         )
     return hello

@@ -4,8 +4,8 @@
     links ------------- Up, Down ------------------------> inbox -+-> the engine's thread
     links' readers ---- frames ----------------------------------------> Pool -> commands
 
-The Pool is touched under one lock, by threads that we own; commands are performed after its release:
-first what is to be sent, then what users' code may run in.
+The Pool is touched under one lock, by threads that we own.  Commands are performed after its
+release: first what is to be sent, then what users' code may run in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import json
 import logging
 import pickle
 import queue
-import signal
 import threading
 import time
 import weakref
@@ -25,10 +24,12 @@ from concurrent.futures import InvalidStateError
 from typing import Any, NamedTuple
 
 from . import boot, pool
-from .errors import BrokenSSHExecutor, HostLost, InterstateError, RemoteError, WorkerDied
+from .callbacks import Callbacks
+from .errors import BrokenSSHExecutor, HostLost, InterstateError
 from .future import RemoteFuture
 from .hosts import Host
 from .link import Arrived, Down, Link, Up
+from .outcome import result_of, worker_died
 from .output import Output
 from .remote import payload, wire
 
@@ -76,7 +77,7 @@ class Engine:
         self._clocks: dict[int, float] = {}  # host -> how far its clock is behind ours, seconds
         self._workers: dict[int, int] = {}  # host -> its workers; 0 when it is down
         self._known = threading.Condition()  # notified when _workers changes
-        self._callbacks = _Callbacks()
+        self._callbacks = Callbacks()
         self._thread = threading.Thread(target=self._run, name="interstate engine", daemon=True)
         start, turn = boot.prepare(settings.python), threading.Semaphore(OPENING)
         self._links = [
@@ -118,7 +119,7 @@ class Engine:
         self._inbox.put(pool.Closing())
 
     def join(self) -> None:
-        """Wait for the end; from a thread of our own, which cannot wait for itself, return at once."""
+        """Wait for the end; a thread of our own, which cannot wait for itself, returns at once."""
         if not self._owns(threading.current_thread()):
             self._thread.join()
 
@@ -165,7 +166,7 @@ class Engine:
                 perform(self, command, outcomes or {})
 
     def _claim(self, commands: list[pool.Command]) -> dict[int, list[bytes]]:
-        """Mark the Futures of calls to be sent as running; those cancelled meanwhile are not sent."""
+        """Mark the Futures of calls to be sent as running; leave out those cancelled meanwhile."""
         sends: dict[int, list[bytes]] = {}
         for command in commands:  # grows while we look at it
             if not isinstance(command, pool.Send):
@@ -191,7 +192,7 @@ class Engine:
             ended = outcome.started + outcome.seconds + self._clocks[entry.host]
             entry.future.finished_at = min(ended, time.time())
             entry.future.started_at = entry.future.finished_at - outcome.seconds
-            _set_outcome(entry.future, *_result_of(outcome, f"{entry.name} on {entry.future.host}"))
+            _set_outcome(entry.future, *result_of(outcome, f"{entry.name} on {entry.future.host}"))
         else:
             entry.future.finished_at = time.time()
             _set_outcome(entry.future, False, outcome)
@@ -230,8 +231,8 @@ class Engine:
         }
         self._clocks[host] = time.time() - hello.time
         self._links[host].send(wire.encode(wire.CONFIG, 0, pickle.dumps(config, protocol=4)))
-        self._note_workers(host, workers)
         self._inbox.put(pool.Up(host, workers))
+        self._note_workers(host, workers)  # who waited for it submits after the Up
 
     def _note_workers(self, host: int, workers: int) -> None:
         with self._known:
@@ -279,9 +280,7 @@ class Engine:
         entry = self._calls.get(frame.call)
         what = entry.name if entry is not None else "the initializer"
         where = self._hosts[host]
-        error = WorkerDied(
-            f"{where}: the worker process that ran {what} {_ended(status)}", where, status
-        )
+        error = worker_died(status, what, where)
         if entry is None:
             events.append(pool.Broken(_broken_by(where, error)))
         else:
@@ -292,7 +291,7 @@ class Engine:
         self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
     ) -> None:
         where = self._hosts[host]
-        _, error = _result_of(payload.parse_outcome(frame.payload), f"the initializer on {where}")
+        _, error = result_of(payload.parse_outcome(frame.payload), f"the initializer on {where}")
         _log.critical("the initializer failed on %s", where, exc_info=error)
         events.append(pool.Broken(_broken_by(where, error)))
 
@@ -319,41 +318,6 @@ _FRAMES = {
 }
 
 
-class _Callbacks:
-    """Runs users' callbacks one after the other, on a thread that starts with the first of them."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def run(self, callback: Callable[[], None]) -> None:
-        self._queue.put(callback)
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="interstate callbacks", daemon=True
-                )
-                self._thread.start()
-
-    def close(self) -> None:
-        """Let it end when the callbacks that are there have run, and wait for it."""
-        self._queue.put(None)
-        if self._thread is not None:
-            self._thread.join()
-
-    def owns(self, thread: threading.Thread) -> bool:
-        return thread is self._thread
-
-    def _run(self) -> None:
-        while (callback := self._queue.get()) is not None:
-            try:
-                callback()
-            except BaseException:  # nothing that a callback raises may end this thread
-                _log.exception("exception calling callback")
-            del callback
-
-
 def _set_running(future: RemoteFuture[Any]) -> bool:
     try:
         return future.set_running_or_notify_cancel()
@@ -371,39 +335,6 @@ def _set_outcome(future: RemoteFuture[Any], ok: bool, value: Any) -> None:
         _log.warning("a Future of ours was settled by somebody else: %r", future)
 
 
-def _result_of(outcome: payload.Outcome, what: str) -> tuple[bool, Any]:
-    """(True, the result) or (False, the exception): whatever its unpickling here does."""
-    try:
-        value = outcome.load()
-    except BaseException as error:  # it runs the user's code, which must not end this thread
-        kind = "result" if outcome.status == payload.RETURNED else "exception"
-        problem = RemoteError(f"the {kind} of {what} could not be rebuilt here: {error!r}")
-        problem.__cause__ = error
-        return False, problem
-    if outcome.status == payload.RETURNED:
-        return True, value
-    if outcome.status == payload.RAISED:
-        return False, _as_raised(value, what)
-    return False, RemoteError(
-        f"{what} raised {value.type_name}: {value.message} "
-        f"(it is not here as itself, since it can't be rebuilt: {value.reason})",
-        value.type_name,
-        value.traceback,
-    )
-
-
-def _as_raised(error: Any, what: str) -> BaseException:
-    """The exception to raise here for the one raised there."""
-    if not isinstance(error, BaseException):
-        return RemoteError(f"{what} raised something that came back as {error!r}")
-    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-        name = type(error).__qualname__
-        problem = RemoteError(f"{what} raised {name}({', '.join(map(repr, error.args))})", name)
-        problem.__cause__ = error
-        return problem
-    return error
-
-
 def _copy(error: InterstateError) -> InterstateError:
     """One for each Future: a traceback grows on it wherever it is raised."""
     twin = copy.copy(error)
@@ -415,17 +346,6 @@ def _broken_by(host: Host, error: BaseException) -> BrokenSSHExecutor:
     problem = BrokenSSHExecutor(f"{host}: the initializer failed: {error!r}")
     problem.__cause__ = error
     return problem
-
-
-def _ended(status: int) -> str:
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    hint = " (likely out of memory, or killed by hand)" if -status == signal.SIGKILL else ""
-    return f"was ended by {name}{hint}"
 
 
 # --------------------------------------------------------------------- the interpreter's end

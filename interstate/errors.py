@@ -32,7 +32,7 @@ class HostError(InterstateError):
 
 
 class ConnectError(HostError):
-    """No connection: the name does not resolve, the port is refused, or nothing answered in time."""
+    """No connection: the name does not resolve, the port is refused, or nothing answered."""
 
 
 class AuthenticationError(HostError):

@@ -101,7 +101,7 @@ def _as_exception(error: BaseException) -> Exception:
 
 
 def _takes_environ(fn: Callable[..., Any]) -> bool:
-    """Whether `fn` is to be given the environ: when it needs an argument, or has one of that name."""
+    """Whether to give `fn` the environ: it needs an argument, or has one of that name."""
     if not callable(fn):
         raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
     try:

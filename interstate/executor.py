@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import itertools
-import os
 import pickle
 import threading
 import time
@@ -41,8 +40,8 @@ class SSHExecutor(Executor):
             version.
         initializer: Called in each worker before its first call.
         initargs: The arguments of `initializer`.
-        output: What calls print is on their Futures ("capture"), also shown here ("stream"), or also
-            given to a callable as (Host, "stdout" or "stderr", text).
+        output: What calls print is on their Futures ("capture"), also shown here ("stream"), or
+            also given to a callable as (Host, "stdout" or "stderr", text).
         ssh_config: The file that says how hosts are reached, as `ssh -F`; default: the user's and
             the system's; None: none.
         password: Called with (Host, prompt) for a key's passphrase or a password, in place of
@@ -95,9 +94,7 @@ class SSHExecutor(Executor):
         hosts = str(self._hosts[0]) if len(self._hosts) == 1 else f"{len(self._hosts)} hosts"
         return f"<SSHExecutor on {hosts}{': shut down' if self._shut else ''}>"
 
-    def submit(  # type: ignore[override]
-        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> RemoteFuture[T]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RemoteFuture[T]:
         """Run `fn(*args, **kwargs)` on a host.
 
         What cannot be pickled does not raise here: the Future holds a PicklingError that says which
@@ -118,7 +115,7 @@ class SSHExecutor(Executor):
             raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
         return self._submit(None, fn, args, kwargs)
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],
@@ -159,8 +156,7 @@ class SSHExecutor(Executor):
             return _results(self._ahead(submitted, buffersize), submitted, deadline)
         chunks = iter(lambda: list(itertools.islice(items, chunksize)), [])
         submitted = (self.submit(payload.run_chunk, fn, chunk) for chunk in chunks)
-        lists = _results(self._ahead(submitted, buffersize), submitted, deadline)
-        return itertools.chain.from_iterable(lists)
+        return _items(_results(self._ahead(submitted, buffersize), submitted, deadline))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; the hosts are left when those that were submitted have ended.
@@ -231,7 +227,7 @@ def _results(
     more: Iterator[Future[Any]],
     deadline: float | None,
 ) -> Iterator[Any]:
-    """Yield results in order, and keep no reference to what was yielded; cancel the rest at the end."""
+    """Yield results in order, keeping no reference to them; at the end cancel what is left."""
     try:
         while futures:
             yield _take_result(futures, deadline)
@@ -239,6 +235,14 @@ def _results(
     finally:
         for future in futures:
             future.cancel()
+
+
+def _items(lists: Iterator[list[Any]]) -> Iterator[Any]:
+    """Yield what is in lists, keeping no reference to it; can be closed, as `_results` can."""
+    for items in lists:
+        items.reverse()
+        while items:
+            yield items.pop()
 
 
 def _take_result(futures: collections.deque[Future[Any]], deadline: float | None) -> Any:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from .hosts import Host
 
 T = TypeVar("T")
-RunCallback = Callable[[Callable[[], None]], None]
+RunCallback = Callable[[Callable[[], object]], None]
 
 STDOUT, STDERR = 1, 2
 

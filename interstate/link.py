@@ -50,7 +50,7 @@ class Link:
         index: The host's number, told with all that is delivered.
         host: The host.
         way: How it is reached, in words, for errors.
-        open_stream: Opens a byte stream to the host's login and runs a line there, until a deadline.
+        open_stream: Runs a line at the host's login, by a deadline, and returns its byte stream.
         start: How to start the agent.
         timeout: How long opening may take, until HELLO, seconds.
         turn: Held while opening, so that not all hosts open at once.
@@ -90,7 +90,10 @@ class Link:
 
     def open(self) -> None:
         """Begin to open; returns at once."""
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError as error:  # there are too many threads, or the interpreter ends
+            self._end(HostLost(self._say(f"could not begin to connect: {error}"), self.host))
 
     def send(self, data: bytes) -> None:
         """Send the bytes of frames; returns at once, whatever the host does."""
@@ -132,6 +135,9 @@ class Link:
             error = known
         except (wire.ProtocolError, OSError) as obstacle:
             error = HostLost(self._say(f"the connection was lost: {obstacle}"), self.host)
+        except Exception as obstacle:  # also no thread to be had: no call may wait for ever
+            error = HostLost(self._say(f"the connection failed: {obstacle!r}"), self.host)
+            error.__cause__ = obstacle
         self._end(error)
 
     def _open(self) -> tuple[boot.Stream | None, wire.Decoder, list[wire.Frame]]:
@@ -147,9 +153,11 @@ class Link:
                 stream.close()
                 return None, wire.Decoder(), []
             hello, decoder, frames = self._boot(stream, deadline)
-        with self._lock:
-            self._up = not self._over
         self._writer.start()
+        with self._lock:
+            if self._over:  # closed just now: an Up must not follow the Down
+                return None, wire.Decoder(), []
+            self._up = True
         self._deliver(self.index, Up(hello))
         return stream, decoder, frames
 
@@ -162,7 +170,7 @@ class Link:
         alarm.start()
         try:
             return boot.await_hello(stream, self._start)
-        except (boot.BootFailure, OSError) as obstacle:
+        except (boot.NoAgentError, OSError) as obstacle:
             late = time.monotonic() >= deadline
             what = f"no agent within {self._timeout:g} s" if late else str(obstacle)
             raise BootError(self._say(what), self.host) from None
@@ -193,10 +201,12 @@ class Link:
     # ---------------------------------------------------------------------------- writer
 
     def _write(self) -> None:
-        assert self._stream is not None
+        stream = self._stream
+        if stream is None:
+            return
         with contextlib.suppress(OSError):  # the reader sees the end, and tells of it
             while (data := self._next()) is not None:
-                self._stream.write(data)
+                stream.write(data)
 
     def _next(self) -> bytes | None:
         """What is there to be written: small pieces as one, so that they travel together."""

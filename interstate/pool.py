@@ -13,9 +13,9 @@ host is busy do calls queue up on hosts, as many as cover the round trip (see `d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import BrokenSSHExecutor, HostError, InterstateError
 
@@ -261,6 +261,7 @@ class Pool:
     def _close(self, event: Closing, now: float, commands: list[Command]) -> None:
         self._closing = True
         if event.cancel:
+            self._dispatch(now)  # a call that had a free worker has started, however late we learn
             commands += [Drop(call) for call in self._wanted]
             self._wanted.clear()
 
@@ -332,7 +333,7 @@ class Pool:
 
 _GONE = object()
 
-_HANDLERS = {
+_HANDLERS: dict[type, Callable[[Pool, Any, float, list[Command]], None]] = {
     Submitted: Pool._submitted,
     Cancelled: Pool._cancelled,
     Up: Pool._up,

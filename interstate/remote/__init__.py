@@ -1,1 +1,1 @@
-"""What runs over there.  This folder is the shipment: standard library only, Python 3.9 and later."""
+"""What runs over there.  This folder is the shipment: Python 3.9 and its standard library."""

@@ -84,12 +84,14 @@ class Agent:
     def _turn(self) -> None:
         self._flush()
         timeout = None if self._next_tick is None else max(0.0, self._next_tick - time.monotonic())
+        watched = self._selector.get_map()
         for key, _ in self._selector.select(timeout):
-            key.data()
+            if watched.get(key.fileobj) is key:  # else one of those before it has closed it
+                key.data()
         if self._next_tick is not None and time.monotonic() >= self._next_tick:
             self._tick()
 
-    def _watch(self, descriptor: Any, handler: Callable[[], None]) -> None:
+    def _watch(self, descriptor: Any, handler: Callable[[], object]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, handler)
 
     # ---------------------------------------------------------------------- stdin, stdout
@@ -165,7 +167,8 @@ class Agent:
         try:
             signal.set_wakeup_fd(-1)
             self._selector.close()
-            for closable in (*self._slots.values(), *self._deaths, *self._waiting):
+            closables: list[Any] = [*self._slots.values(), *self._deaths, *self._waiting]
+            for closable in closables:
                 closable.close()
             for descriptor in (self._source, self._sink, *self._old_pipes):
                 os.close(descriptor)
@@ -177,7 +180,7 @@ class Agent:
 
     def _listen(self, slot: Slot) -> None:
         """Watch what the state of a slot makes worth watching, and nothing else."""
-        wanted: dict[int, Callable[[], None]] = {}
+        wanted: dict[int, Callable[[], object]] = {}
         if not self._paused and slot.pid in self._slots:
             wanted[slot.outbox.fileno()] = lambda: self._read_outbox(slot)
             if slot.announced:
@@ -254,11 +257,12 @@ class Agent:
         self._idle.discard(slot)
         self._listen(slot)
         slot.close()
-        if slot.calls or (slot.fresh and self._config["initializer"]):
-            call = slot.calls[0].id if slot.calls else 0  # 0: it was in the initializer
-            self._broken = self._broken or not call
-            how = {"exit_status": _exit_status(status)}
-            self._send(wire.encode(wire.DIED, call, json.dumps(how).encode()))
+        lost = [call.id for call in slot.calls]
+        if not lost and slot.fresh and self._config["initializer"]:
+            lost, self._broken = [0], True  # it was in the initializer
+        how = json.dumps({"exit_status": _exit_status(status)}).encode()
+        for call in lost:
+            self._send(wire.encode(wire.DIED, call, how))
         if not self._broken:
             self._fork()
             self._assign()
@@ -306,7 +310,7 @@ class Agent:
                 return
 
     def _tick(self) -> None:
-        """Look for calls that run for longer than a moment; tick on while others may become such."""
+        """Look for calls that run for longer than a moment; go on while others may."""
         now = time.monotonic()
         for slot in self._slots.values():
             if slot.calls and not slot.announced and now - slot.since >= MOMENT:
@@ -316,7 +320,7 @@ class Agent:
         self._next_tick = now + MOMENT if unsure else None
 
     def _announce(self, slot: Slot) -> None:
-        """Say that a call runs, free what waits behind it, and listen to what it prints below Python."""
+        """Say that a call runs, free what waits behind it, and listen to its pipes."""
         self._waiting.extendleft(reversed(slot.take_back()))
         if slot.calls:  # else it was answered just now, and that is not read yet
             slot.announced = True

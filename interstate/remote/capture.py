@@ -12,6 +12,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from typing import Any
 
 STREAMS = (1, 2)
 _CHUNK = 1 << 16
@@ -27,18 +28,19 @@ class Capture:
         self._owner = os.getpid()
         self._poll = select.poll()
         self._readers: dict[int, int] = {}  # the pipe's read end -> the stream it catches
-        for stream, name in zip(STREAMS, ("stdout", "stderr")):
-            text = io.TextIOWrapper(
-                _Raw(stream, self), "utf-8", "backslashreplace", write_through=True
-            )
-            setattr(sys, name, text)
-            setattr(sys, f"__{name}__", text)
+        self._texts = [
+            io.TextIOWrapper(_Raw(stream, self), "utf-8", "backslashreplace", write_through=True)
+            for stream in STREAMS
+        ]
+        sys.__stdout__, sys.__stderr__ = self._texts  # type: ignore[misc]
+        self.restore()
 
     def renew_pipes(self) -> tuple[int, int]:
-        """Put new pipes behind 1 and 2; whoever holds the old ones keeps those.  Return the read ends."""
+        """Put new pipes behind 1 and 2 and return their read ends; children keep the old ones."""
         for reader in self._readers:
             self._poll.unregister(reader)
             os.close(reader)
+        _occupy_standard_descriptors()
         self._readers = {_pipe_behind(stream): stream for stream in STREAMS}
         for reader in self._readers:
             self._poll.register(reader, select.POLLIN)
@@ -51,8 +53,13 @@ class Capture:
             if event & select.POLLIN:
                 self._drain(reader)
 
+    def restore(self) -> bool:
+        """Undo what a call did to sys.stdout and sys.stderr; False when it closed 1 or 2."""
+        sys.stdout, sys.stderr = self._texts
+        return not self._poll.poll(0)
+
     def write(self, stream: int, data: bytes) -> None:
-        """Send what Python prints; in a forked child it goes to the descriptor like all else there."""
+        """Send what Python prints; in a forked child it goes to the descriptor like all else."""
         if os.getpid() != self._owner:
             _write_all(stream, data)
             return
@@ -86,14 +93,21 @@ class _Raw(io.RawIOBase):
     def fileno(self) -> int:
         return self._stream
 
-    def write(self, data: object) -> int:  # type: ignore[override]
-        with memoryview(data) as view:  # type: ignore[arg-type]
+    def write(self, data: Any) -> int:
+        with memoryview(data) as view:
             content = bytes(view)
         self._capture.write(self._stream, content)
         return len(content)
 
     def close(self) -> None:
         """Stay open: a job that closes sys.stdout must not take it from the next one."""
+
+
+def _occupy_standard_descriptors() -> None:
+    """Put something behind 0, 1 and 2 where a call has closed them, lest a pipe lands there."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def _pipe_behind(stream: int) -> int:

@@ -1,7 +1,7 @@
 """Imports what was shipped.  The first of our code that runs over there: it imports the rest.
 
-The shipment is a dict: each module's name to (whether it is a package, its source, its bytecode), and
-the magic number of that bytecode.  A Python with the same number need not compile.
+The shipment is a dict: each module's name to (whether it is a package, its source, its bytecode),
+and the magic number of that bytecode.  A Python with the same number need not compile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Shipment = dict[str, Any]  # {"magic": bytes, "modules": {name: (package, source
 
 
 class ShippedModules:
-    """A finder and loader of the modules of a shipment; kept in memory, preferred to installed ones."""
+    """Finds and loads the modules of a shipment, before those that are installed there."""
 
     def __init__(self, shipment: Shipment) -> None:
         self._modules: dict[str, tuple[bool, bytes, bytes]] = shipment["modules"]
@@ -40,7 +40,8 @@ class ShippedModules:
     def get_code(self, name: str) -> CodeType:
         package, source, bytecode = self._modules[name]
         if self._compiled:
-            return marshal.loads(bytecode)  # type: ignore[no-any-return]  # noqa: S302  # ours
+            code: CodeType = marshal.loads(bytecode)  # noqa: S302  # ours
+            return code
         return compile(source, _file_name(name, package), "exec", dont_inherit=True)
 
     def get_source(self, name: str) -> str:
@@ -49,7 +50,7 @@ class ShippedModules:
 
 def start(shipment: Shipment) -> None:
     """Make the shipped modules importable and be the agent until the input ends."""
-    sys.meta_path.insert(0, ShippedModules(shipment))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, ShippedModules(shipment))
     from interstate.remote import main
 
     main.main()

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
-import cloudpickle
-from tblib import pickling_support
+import cloudpickle  # type: ignore[import-untyped]
+from tblib import pickling_support  # type: ignore[import-untyped]
 
 RETURNED = 0  # the pickle is the result
 RAISED = 1  # the pickle is the exception
@@ -91,7 +91,7 @@ def _run(payload: bytes) -> bytes:
     result = fn(*args, **kwargs)
     dump = pickle.dumps if type(result) in _PLAIN else cloudpickle.dumps
     try:
-        return dump(result, protocol=_PROTOCOL)  # type: ignore[no-any-return]
+        return dump(result, protocol=_PROTOCOL)
     except Exception as error:
         name = f"the result of {_name(fn)}"
         culprit = _first_unpicklable(_parts(name, result)) or name
@@ -100,7 +100,8 @@ def _run(payload: bytes) -> bytes:
 
 def parse_outcome(payload: bytes) -> Outcome:
     """Return the Outcome that `run_call` made bytes of; its body is not unpickled yet."""
-    return Outcome(*_HEADER.unpack_from(payload), memoryview(payload)[_HEADER.size :])
+    status, started, seconds = _HEADER.unpack_from(payload)
+    return Outcome(status, started, seconds, memoryview(payload)[_HEADER.size :])
 
 
 def _dump_exception(error: BaseException) -> tuple[int, bytes]:
@@ -121,7 +122,7 @@ def _pickle_exception(error: BaseException) -> bytes:
     return file.getvalue()
 
 
-class _ExceptionPickler(cloudpickle.Pickler):  # type: ignore[misc,name-defined]
+class _ExceptionPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle that also takes tracebacks, causes and contexts along."""
 
     def reducer_override(self, obj: Any) -> Any:

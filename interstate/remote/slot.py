@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import os
 import signal
@@ -75,10 +76,9 @@ class Slot:
         self._outbox_there.close()
         self._inbox.setblocking(False)
         self.outbox.setblocking(False)
-        try:
-            os.setpgid(pid, pid)  # the worker does so too: whoever comes first
-        except (PermissionError, ProcessLookupError):
-            pass  # it has done so, or is gone already
+        # The worker does so too; whoever comes second is refused.  It may also be gone already.
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(pid, pid)
 
     def worker_ends(self) -> tuple[socket.socket, socket.socket]:
         """In the worker, after the fork: its two ends; ours are closed."""
@@ -88,10 +88,8 @@ class Slot:
 
     def kill(self) -> None:
         """End the worker and what its calls started."""
-        try:
+        with contextlib.suppress(PermissionError, ProcessLookupError):  # nobody is left of it
             os.killpg(self.pid, signal.SIGKILL)
-        except (PermissionError, ProcessLookupError):
-            pass  # nobody is left of that group
 
     def close(self) -> None:
         """Close every descriptor of this slot."""
@@ -125,17 +123,21 @@ class Slot:
         return True
 
     def take_back(self) -> list[Call]:
-        """Take the calls out of the inbox that the worker has not; oldest first."""
-        taken = 0
-        while len(self.calls) > taken and self._take_one():
-            taken += 1
-        return list(reversed([self.calls.pop() for _ in range(taken)]))
+        """Take the calls out of the inbox that the worker has not taken; oldest first.
 
-    def _take_one(self) -> bool:
-        try:
-            return bool(self._inbox_there.recv(worker.CALL.size, socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return False
+        The worker may take some at the same time; each message goes to one of us.
+        """
+        taken = set(self._take_all())
+        back = [call for call in self.calls if call.id in taken]
+        if back:
+            self.calls = deque(call for call in self.calls if call.id not in taken)
+        return back
+
+    def _take_all(self) -> Iterator[int]:
+        """Empty the inbox; yield the calls' ids."""
+        with contextlib.suppress(BlockingIOError):
+            while message := self._inbox_there.recv(worker.CALL.size, socket.MSG_DONTWAIT):
+                yield worker.CALL.unpack(message)[0]
 
     def finish(self, call: int) -> None:
         """Note that the first call was answered."""
@@ -162,7 +164,7 @@ class Slot:
         return frames
 
     def take_old_pipes(self) -> list[int]:
-        """Return the read ends of the pipes that the worker has replaced; they are the caller's now."""
+        """Return the pipes that the worker has replaced; they are the caller's now."""
         pipes, self._old_pipes = self._old_pipes, []
         return pipes
 
@@ -188,10 +190,9 @@ class Slot:
 
 def _file_of(payload: bytes) -> Any:
     """An open file with that content, in memory where the system knows how, with no name."""
-    if hasattr(os, "memfd_create"):
-        file: Any = open(os.memfd_create("interstate-call"), "w+b")
-    else:
-        file = tempfile.TemporaryFile()
+    in_memory = hasattr(os, "memfd_create")
+    file: Any = os.fdopen(os.memfd_create("interstate-call"), "w+b") if in_memory else None
+    file = file or tempfile.TemporaryFile()  # noqa: SIM115  # closed with the call
     file.write(payload)
     file.flush()
     return file

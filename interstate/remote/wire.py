@@ -32,8 +32,6 @@ KINDS = frozenset((CONFIG, CALL, HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FA
 HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")
 
-Bytes = "bytes | bytearray | memoryview"
-
 
 class ProtocolError(Exception):
     """What arrived is not what the other end of this protocol sends."""
@@ -47,7 +45,7 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-def encode(kind: int, call: int, payload: Bytes = b"") -> bytes:
+def encode(kind: int, call: int, payload: bytes = b"") -> bytes:
     """Return the bytes of one frame."""
     return HEADER.pack(kind, call, len(payload)) + payload
 

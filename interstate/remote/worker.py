@@ -74,7 +74,7 @@ class Worker:
         content = _mapped(ancillary) if attached else message[CALL.size :]
         outcome = payload.run_call(content)
         self._capture.drain()
-        if _has_children():
+        if not self._capture.restore() or _has_children():
             self._send_new_pipes()
         self._sender.send(wire.encode(wire.DONE, self._call, outcome))
         return True
@@ -99,7 +99,7 @@ class _Sender:
         self._waiting: deque[Any] = deque()
         self._sending = False
 
-    def send(self, frame: bytes, descriptors: Sequence[int] = ()) -> None:
+    def send(self, frame: bytes, descriptors: array.array[int] | None = None) -> None:
         with self._lock:
             self._waiting.append((frame, descriptors))
             if self._sending:
@@ -111,7 +111,7 @@ class _Sender:
             finally:
                 self._sending = False
 
-    def _send(self, frame: bytes, descriptors: Sequence[int]) -> None:
+    def _send(self, frame: bytes, descriptors: array.array[int] | None) -> None:
         if descriptors:  # such a frame is a few bytes: it goes whole
             self._sock.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
         else:

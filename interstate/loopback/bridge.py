@@ -1,0 +1,121 @@
+"""Bytes between a channel and a command, or a channel and a socket: both ways, at either's pace.
+
+Each direction has a thread that reads no more than it can write, so that whoever is slow slows the
+other side down, and nothing is buffered here beyond one chunk and the channel's own window.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import IO, cast
+
+from paramiko import Channel, SSHException
+
+from .commands import Commands
+
+_CHUNK = 64 * 1024
+_GRACE = 2.0  # seconds that a command whose client has gone may take to notice
+_LOST = (OSError, EOFError, SSHException)  # what paramiko raises when the other end is no more
+
+
+def run(channel: Channel, line: bytes, environment: Mapping[str, str], commands: Commands) -> None:
+    """Run a command on a channel, from its start to its exit status; return when it has ended."""
+    try:
+        process = commands.start(line, environment)
+    except OSError as error:
+        _fail(channel, error)
+        return
+    stdin, stdout, stderr = _pipes(process)
+    _thread(_feed, channel, stdin)
+    _thread(_watch, channel, process, commands)
+    errors = _thread(_drain, stderr, channel.sendall_stderr)
+    _drain(stdout, channel.sendall)
+    errors.join()
+    status = commands.reap(process)
+    with suppress(*_LOST):
+        channel.send_exit_status(status)
+        channel.close()
+
+
+def forward(channel: Channel, sock: socket.socket) -> None:
+    """Join a channel and a socket; return when both directions have ended, or the channel has."""
+    up = _thread(_upload, channel, sock)
+    _thread(_hang_up, channel, sock)
+    _copy(sock.recv, channel.sendall)
+    with suppress(*_LOST):
+        channel.shutdown_write()
+    up.join()
+    with suppress(*_LOST):
+        channel.close()
+    sock.close()
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    pipes = (process.stdin, process.stdout, process.stderr)
+    return cast("tuple[IO[bytes], IO[bytes], IO[bytes]]", pipes)
+
+
+def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object]) -> None:
+    """Copy until the source ends, or either is lost."""
+    with suppress(*_LOST):
+        while data := read(_CHUNK):
+            write(data)
+
+
+def _feed(channel: Channel, stdin: IO[bytes]) -> None:
+    with stdin:
+        _copy(channel.recv, lambda data: _write_all(stdin.fileno(), data))
+    # What a command no longer wants is thrown away: its client must not stall on it.
+    _copy(channel.recv, len)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _drain(source: IO[bytes], write: Callable[[bytes], object]) -> None:
+    with source:  # closed when the client is gone: the command's next write then fails
+        _copy(source.read, write)
+
+
+def _watch(channel: Channel, process: subprocess.Popen[bytes], commands: Commands) -> None:
+    _wait_closed(channel)
+    commands.kill(process, _GRACE)
+
+
+def _upload(channel: Channel, sock: socket.socket) -> None:
+    _copy(channel.recv, sock.sendall)
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+
+
+def _hang_up(channel: Channel, sock: socket.socket) -> None:
+    _wait_closed(channel)
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _wait_closed(channel: Channel) -> None:
+    # No client ever sends a server an exit status, so this waits for the only other thing that it
+    # waits for: the end of the channel, by either side or with its connection.
+    channel.recv_exit_status()
+
+
+def _fail(channel: Channel, error: OSError) -> None:
+    with suppress(*_LOST):
+        channel.sendall_stderr(f"interstate.loopback: {error}\n".encode())
+        channel.send_exit_status(255)
+        channel.close()
+
+
+def _thread(target: Callable[..., object], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=target, args=args, name=target.__name__, daemon=True)
+    thread.start()
+    return thread

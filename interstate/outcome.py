@@ -1,0 +1,65 @@
+"""How a call ended over there, as what its Future is to hold here."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from .errors import RemoteError, WorkerDied
+from .hosts import Host
+from .remote import payload
+
+
+def result_of(outcome: payload.Outcome, what: str) -> tuple[bool, Any]:
+    """(True, the result) or (False, the exception): whatever its unpickling here does."""
+    try:
+        value = outcome.load()
+    except BaseException as error:  # it runs the user's code, which must not end this thread
+        kind = "result" if outcome.status == payload.RETURNED else "exception"
+        problem = RemoteError(f"the {kind} of {what} could not be rebuilt here: {error!r}")
+        problem.__cause__ = error
+        return False, problem
+    if outcome.status == payload.RETURNED:
+        return True, value
+    if outcome.status == payload.RAISED:
+        return False, _as_raised(value, what)
+    return False, RemoteError(
+        f"{what} raised {value.type_name}: {value.message} "
+        f"(it is not here as itself, since it can't be rebuilt: {value.reason})",
+        value.type_name,
+        value.traceback,
+    )
+
+
+def _as_raised(error: Any, what: str) -> BaseException:
+    """The exception to raise here for the one raised there."""
+    if not isinstance(error, BaseException):
+        return RemoteError(f"{what} raised something that came back as {error!r}")
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+        name = type(error).__qualname__
+        problem = RemoteError(f"{what} raised {name}({', '.join(map(repr, error.args))})", name)
+        problem.__cause__ = error
+        return problem
+    return error
+
+
+def worker_died(status: int, what: str, host: Host) -> WorkerDied:
+    """The exception for a call whose worker ended before it.
+
+    Args:
+        status: The process's exit status; negative: the number of the signal that ended it.
+        what: What it ran, for the message.
+        host: Where.
+    """
+    return WorkerDied(f"{host}: the worker process that ran {what} {_ended(status)}", host, status)
+
+
+def _ended(status: int) -> str:
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = " (likely out of memory, or killed by hand)" if -status == signal.SIGKILL else ""
+    return f"was ended by {name}{hint}"

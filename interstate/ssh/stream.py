@@ -1,0 +1,58 @@
+"""A command's input and output on one host, as a stream of bytes."""
+
+from __future__ import annotations
+
+import paramiko
+
+from .transport import Transport
+
+_CHUNK = 1 << 20  # paramiko takes of it what fits a packet; a slice of a memoryview costs nothing
+
+
+class Stream:
+    """What a command prints, stderr with stdout, and what it reads.
+
+    One thread may read while another writes and a third closes.
+    """
+
+    def __init__(self, channel: paramiko.Channel, transport: Transport) -> None:
+        self._channel = channel
+        self._transport = transport
+
+    def read(self, n: int) -> bytes:
+        """Return 1 to n bytes, waiting for the first; b"" at the end, however it came about.
+
+        Args:
+            n: The most bytes to return.
+        """
+        try:
+            return self._channel.recv(n)
+        except (OSError, EOFError, paramiko.SSHException):
+            return b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of data, waiting while the other side takes no more.
+
+        Raises:
+            OSError: The connection is gone, so it cannot be said how much of it arrived.
+        """
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[self._send(view) :]
+
+    def _send(self, view: memoryview) -> int:
+        size = self._channel.out_max_packet_size
+        try:
+            sent = self._channel.send(view[:size].tobytes())
+        except (EOFError, paramiko.SSHException) as error:
+            raise ConnectionResetError("the connection to the host was lost") from error
+        if not sent:
+            raise BrokenPipeError("the command over there takes no more input")
+        if not self._transport.is_active():  # then paramiko drops what it is given, silently
+            raise ConnectionResetError("the connection to the host was lost")
+        return sent
+
+    def close(self) -> None:
+        """End the connection to the host at once; hops stay.  Any thread, any number of times."""
+        self._channel.in_buffer.close()
+        self._transport.close()

@@ -1,0 +1,25 @@
+"""What went wrong on the way to a host, before it is known which host was asked for."""
+
+from __future__ import annotations
+
+from ..errors import HostError
+
+
+class WayError(Exception):
+    """A way to a host failed, and trying again at once would not help.
+
+    Args:
+        kind: The public exception that it becomes.
+        what: What happened, as a phrase.
+        advice: What the user can do about it, as sentences.
+    """
+
+    def __init__(self, kind: type[HostError], what: str, advice: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.what = what
+        self.advice = advice
+
+
+class BusyError(Exception):
+    """A server turned us away before it knew who we are: busy, so it is worth another attempt."""

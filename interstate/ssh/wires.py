@@ -1,0 +1,271 @@
+"""What bytes of SSH travel on: a TCP connection, a ProxyCommand, or a channel through a hop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from typing import IO, Any, Protocol
+
+import paramiko
+
+from ..errors import ConnectError
+from .deadline import Deadline
+from .settings import Settings
+from .trouble import BusyError, WayError
+
+_GRACE = 0.5  # seconds that a ProxyCommand has between SIGTERM and SIGKILL
+_DEAD_AFTER = 60  # seconds without an answer after which the kernel gives a connection up
+_PROHIBITED, _CONNECT_FAILED = 1, 2  # RFC 4254, 5.1: why a channel was not opened
+
+
+def inside(thing: object) -> Any:
+    """Return an object of paramiko's, to be used in ways that it does not promise.
+
+    Each use is one that paramiko's public methods offer no bounded or non-blocking form of.
+    """
+    return thing
+
+
+class Wire(Protocol):
+    """What a transport needs of a socket.  `owner` is the thread that reads from it."""
+
+    owner: threading.Thread | None
+
+    def recv(self, size: int, /) -> bytes: ...
+    def send(self, data: bytes, /) -> int: ...
+    def settimeout(self, timeout: float | None, /) -> None: ...
+    def hasten(self) -> None: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Socket(socket.socket):
+    owner: threading.Thread | None = None
+
+    def hasten(self) -> None:
+        """Acknowledge what comes at once, from now on, where the system can.
+
+        A hop's sshd leaves Nagle's algorithm on, so that of several small messages from behind it
+        all but the first would wait for an acknowledgement, 40 ms as a rule.
+        """
+        if hasattr(socket, "TCP_QUICKACK") and self.family != socket.AF_UNIX:
+            self.recv = self._recv_and_acknowledge  # type: ignore[method-assign]
+
+    def _recv_and_acknowledge(self, size: int, flags: int = 0, /) -> bytes:
+        data = super().recv(size, flags)
+        if data:  # Linux takes it back by and by, so it is said each time
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data
+
+
+def connect(settings: Settings, deadline: Deadline) -> Wire:
+    """Connect to a host directly over TCP.
+
+    Looking its name up is the one wait that nothing bounds but the system's resolver.
+
+    Raises:
+        WayError: Its name is unknown, its port refused, or nothing answers.
+        BusyError: It hung up on us.
+    """
+    addresses = _resolve(settings)
+    limit = deadline.within(settings.connect_timeout)
+    failure: OSError | None = None
+    for i, (family, kind, protocol, _, address) in enumerate(addresses):
+        wire = _Socket(family, kind, protocol)
+        try:
+            wire.settimeout(max(limit.remaining() / (len(addresses) - i), 0.001))
+            wire.connect(address)
+            _tune(wire)
+            return wire
+        except OSError as error:
+            wire.close()
+            failure = error
+    raise _unreachable(settings, limit, failure)
+
+
+def _resolve(settings: Settings) -> list[Any]:
+    try:
+        return socket.getaddrinfo(
+            settings.address, settings.port, settings.family, socket.SOCK_STREAM
+        )
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise WayError(
+            ConnectError,
+            f"its name {settings.address!r} cannot be resolved: {reason}",
+            "Check the spelling, or give its HostName in ssh_config.",
+        ) from error
+
+
+def _unreachable(
+    settings: Settings, limit: Deadline, failure: OSError | None
+) -> WayError | BusyError:
+    where = f"{settings.address} port {settings.port}"
+    if isinstance(failure, ConnectionResetError):
+        return BusyError(f"{where} reset the connection")
+    if isinstance(failure, TimeoutError):
+        return WayError(
+            ConnectError,
+            f"{where} gave no answer within {limit.seconds:.3g} s",
+            "Is it up, and does no firewall stand between? If so, give it more time, "
+            "or name the head node that leads to it as via=.",
+        )
+    reason = (failure.strerror or str(failure)) if failure else "it has no address"
+    return WayError(
+        ConnectError,
+        f"cannot connect to {where}: {reason}",
+        "Is sshd running there, and is that its port?",
+    )
+
+
+def _tune(wire: socket.socket) -> None:
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", 30),
+        ("TCP_KEEPINTVL", 10),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", _DEAD_AFTER * 1000),
+    ):
+        if hasattr(socket, option):  # not on every system
+            wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+class Command(_Socket):
+    """A ProxyCommand: a process whose stdin and stdout are the other end of this socket.
+
+    It has a session of its own, so that a Ctrl-C meant for us does not end it.
+    """
+
+    def __init__(self, line: str) -> None:
+        ours, theirs = socket.socketpair()
+        super().__init__(fileno=ours.detach())
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # close() closes it
+        self._closing = threading.Lock()
+        self._complaint = ""
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S602  # ssh_config has it that a shell reads it
+                f"exec {line}",
+                shell=True,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=self._errors,
+                start_new_session=True,
+            )
+
+    def complaint(self) -> str:
+        """End the command; return the last of what it wrote to stderr."""
+        self.close()
+        return self._complaint
+
+    def close(self) -> None:
+        super().close()
+        with self._closing:
+            if not self._errors.closed:
+                _end(self._process)
+                self._complaint = _tail(self._errors)
+                self._errors.close()
+
+
+def _tail(file: IO[bytes]) -> str:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 500))
+    return file.read().decode(errors="replace").strip()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+class Tunnel:
+    """A channel through a hop to the next host's sshd.
+
+    Closing a channel tells the hop, which blocks while the hop takes nothing in.  So `shutdown`
+    only wakes whoever reads or writes here, and the thread that reads does the telling.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self.owner: threading.Thread | None = None
+        self._channel = channel
+        self._untold: tuple[Any, ...] = ()
+        self.recv = channel.recv
+        self.send = channel.send
+        self.settimeout = channel.settimeout
+
+    def hasten(self) -> None:
+        """Do nothing: it is the kernels of the hops that acknowledge."""
+
+    @property
+    def _closed(self) -> bool:  # paramiko asks every socket for it
+        return self._channel.closed
+
+    def shutdown(self, how: int) -> None:
+        with self._channel.lock:
+            self._untold += inside(self._channel)._close_internal()
+
+    def close(self) -> None:
+        self.shutdown(socket.SHUT_RDWR)
+        if self._may_block():
+            with self._channel.lock:
+                untold, self._untold = self._untold, ()
+            for message in filter(None, untold):
+                inside(self._channel.get_transport())._send_user_message(message)
+
+    def _may_block(self) -> bool:
+        owner = self.owner
+        return owner is None or not owner.is_alive() or owner is threading.current_thread()
+
+
+def tunnel(hop: paramiko.Transport, settings: Settings, deadline: Deadline) -> Wire:
+    """Open a channel through a hop to a host's sshd.
+
+    Raises:
+        WayError: The hop cannot reach it, forbids it, or does not answer in time.
+        BusyError: The hop was lost meanwhile.
+    """
+    where = f"{settings.address} port {settings.port}"
+    limit = deadline.within(settings.connect_timeout)
+    try:
+        channel = hop.open_channel(
+            "direct-tcpip",
+            (settings.address, settings.port),
+            ("127.0.0.1", 0),
+            timeout=limit.remaining(),
+        )
+    except paramiko.ChannelException as error:
+        raise _not_forwarded(where, error) from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        if not hop.is_active():
+            raise BusyError(f"the hop before it was lost: {error}") from error
+        raise WayError(
+            ConnectError,
+            f"the hop before it could not connect to {where} within {limit.seconds:.3g} s",
+            "Is it up, and can it be reached from that hop?",
+        ) from error
+    return Tunnel(channel)
+
+
+def _not_forwarded(where: str, error: paramiko.ChannelException) -> WayError | BusyError:
+    if error.code == _PROHIBITED:
+        return WayError(
+            ConnectError,
+            f"the hop before it forbids forwarding to {where}",
+            "Its sshd_config needs AllowTcpForwarding (and PermitOpen) for that.",
+        )
+    if error.code == _CONNECT_FAILED:
+        return WayError(
+            ConnectError,
+            f"the hop before it cannot connect to {where}",
+            "Is sshd running there, is that its port, and does the hop know that name?",
+        )
+    return BusyError(f"the hop before it could not forward to {where}: {error.text}")

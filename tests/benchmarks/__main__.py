@@ -1,0 +1,76 @@
+"""Runs the benchmarks and prints what they found; see the package's docstring."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import bulk, fleet, growth, latency, rates, report
+from .place import Place
+
+_LIMIT = 300.0  # seconds that a row may take
+_AGAIN = 10.0  # seconds after which what still waits then is interrupted, too
+
+ROWS: dict[str, Callable[[Place], report.Row]] = {
+    "first-result": latency.first_result,
+    "one-call": latency.one_call,
+    "no-op-rate": rates.no_op_rate,
+    "map-rate": rates.map_rate,
+    "cost-by-waiting": growth.cost_by_waiting,
+    "pool-by-waiting": growth.pool_by_waiting,
+    "pool-by-hosts": growth.pool_by_hosts,
+    "memory": growth.memory,
+    "hundred-hosts": fleet.hundred_hosts,
+    "large-result": bulk.large_result,
+    "large-argument": bulk.large_argument,
+}
+
+
+def main() -> int:
+    """Measure the rows that are asked for; 1 when one could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="NAME", action="append", choices=list(ROWS))
+    parser.add_argument("--json", action="store_true", help="print JSON, not a table")
+    options = parser.parse_args()
+    where = report.machine()
+    with tempfile.TemporaryDirectory() as directory, Place(Path(directory)) as place:
+        rows = {name: _measure(name, place) for name in options.only or ROWS}
+    show = report.as_json if options.json else report.as_table
+    print(show(where, rows))
+    return int(any(isinstance(row, report.Failed) for row in rows.values()))
+
+
+def _measure(name: str, place: Place) -> report.Row | report.Failed:
+    print(f"{name} …", file=sys.stderr, flush=True)
+    gc.collect()
+    try:
+        with _time_limit():
+            return ROWS[name](place)
+    except Exception as error:  # the other rows are worth having
+        return report.Failed(f"{type(error).__name__}: {error}")
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """Interrupt what hangs, and the clean-up after it when that hangs as well."""
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, _LIMIT, _AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _interrupt(*_: Any) -> NoReturn:
+    raise TimeoutError(f"not done within {_LIMIT:g} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

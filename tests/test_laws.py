@@ -1,0 +1,100 @@
+"""The laws of the house: who may import what."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent / "interstate"
+FILES = sorted(HOUSE.rglob("*.py"))
+CHAIN = {  # each layer, and what of ours it may import
+    "executor": {"engine", "errors", "future", "hosts", "output", "remote", "ssh"},
+    "engine": {
+        *("boot", "callbacks", "errors", "future", "hosts", "link"),
+        *("outcome", "output", "pool", "remote"),
+    },
+    "outcome": {"errors", "hosts", "remote"},
+    "callbacks": set(),
+    "link": {"boot", "errors", "hosts", "remote"},
+    "boot": {"remote"},
+    "pool": {"errors"},
+    "future": {"hosts"},
+    "output": {"hosts"},
+    "hosts": set(),
+    "errors": {"hosts"},
+}
+REMOTE = {  # what the layers may import of remote/
+    "executor": {"payload"},
+    "engine": {"payload", "wire"},
+    "outcome": {"payload"},
+    "link": {"wire"},
+    "boot": {"wire"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, by full name."""
+    package = ["interstate", *path.relative_to(HOUSE).parts[:-1]]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def ours(path: Path) -> set[str]:
+    """The names below interstate that a file imports."""
+    return {name.split(".")[1] for name in imports(path) if name.startswith("interstate.")}
+
+
+@pytest.mark.parametrize("layer", CHAIN)
+def test_imports_go_one_way(layer: str) -> None:
+    path = HOUSE / f"{layer}.py"
+    known = {file.stem for file in HOUSE.glob("*.py")} | {"remote", "ssh", "loopback", "contrib"}
+    assert ours(path) & known <= CHAIN[layer]
+    of_remote = {n.split(".")[2] for n in imports(path) if n.startswith("interstate.remote.")}
+    modules = {file.stem for file in (HOUSE / "remote").glob("*.py")}
+    assert of_remote & modules <= REMOTE.get(layer, set())
+
+
+def test_the_pool_is_pure() -> None:
+    forbidden = {"threading", "queue", "time", "socket", "paramiko", "asyncio", "logging", "os"}
+    assert not {name.split(".")[0] for name in imports(HOUSE / "pool.py")} & forbidden
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_only_ssh_and_the_loopback_server_import_paramiko(path: Path) -> None:
+    allowed = {"ssh", "loopback"} & set(path.relative_to(HOUSE).parts)
+    assert allowed or "paramiko" not in {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", sorted((HOUSE / "remote").glob("*.py")), ids=lambda p: p.stem)
+def test_what_travels_needs_nothing_but_the_standard_library(path: Path) -> None:
+    allowed = set(sys.stdlib_module_names) | {"interstate"}
+    if path.stem == "payload":
+        allowed |= {"cloudpickle", "tblib"}
+    assert {name.split(".")[0] for name in imports(path)} <= allowed
+    assert all(
+        name.startswith("interstate.remote")
+        for name in imports(path)
+        if name.startswith("interstate")
+    )
+
+
+@pytest.mark.parametrize("path", sorted((HOUSE / "remote").glob("*.py")), ids=lambda p: p.stem)
+def test_what_travels_is_valid_python_3_9(path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_files_are_small_and_say_what_they_own(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 420
+    assert ast.get_docstring(ast.parse(text))
