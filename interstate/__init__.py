@@ -1,5 +1,6 @@
 """Run Python functions on the computers you can ssh to."""
 
+from . import loopback
 from .errors import (
     AuthenticationError,
     BootError,
@@ -36,5 +37,6 @@ __all__ = [
     "SSHExecutor",
     "WorkerDied",
     "execute",
+    "loopback",
     "slices",
 ]

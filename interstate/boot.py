@@ -79,6 +79,7 @@ class Start(NamedTuple):
     command: str
     shipment: bytes
     marker: bytes
+    sought: str  # the interpreters that it looks for
 
 
 def prepare(python: str | None = None) -> Start:
@@ -98,7 +99,7 @@ def prepare(python: str | None = None) -> Start:
     shipment, marker = _shipment(), f"interstate-{secrets.token_hex(8)}"
     words = (_SHELL, _STAGE0.replace("SIZE", str(len(shipment))), owner(), marker, *candidates)
     command = "exec /bin/sh -c " + " ".join(f"'{word}'" for word in words)
-    return Start(command, shipment, marker.encode())
+    return Start(command, shipment, marker.encode(), ", ".join(candidates))
 
 
 def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list[wire.Frame]]:
@@ -110,7 +111,7 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list
     """
     with contextlib.suppress(OSError):  # who did not want it says why, in what we read now
         stream.write(start.shipment)
-    rest = _skip_to_marker(stream, start.marker)
+    rest = _skip_to_marker(stream, start)
     decoder = wire.Decoder()
     said = rest
     try:
@@ -169,14 +170,14 @@ def _bytecode(source: bytes, name: str, is_package: bool = True) -> bytes:
 # ------------------------------------------------------------------------------ answer
 
 
-def _skip_to_marker(stream: Stream, marker: bytes) -> bytes:
+def _skip_to_marker(stream: Stream, start: Start) -> bytes:
     """Read until the marker's line is there, see that this Python will do; return what follows."""
     said = b""
     while True:
-        before, found, after = said.partition(marker + b" ")
+        before, found, after = said.partition(start.marker + b" ")
         line, end, rest = after.partition(b"\n")
         if found and end:
-            _check_version(line.decode("ascii", "replace"), before)
+            _check_version(line.decode("ascii", "replace"), start.sought, before)
             return rest
         data = stream.read(_READ)
         if not data:
@@ -186,13 +187,16 @@ def _skip_to_marker(stream: Stream, marker: bytes) -> bytes:
             raise NoAgentError(_came_instead("the login prints without end", said))
 
 
-def _check_version(version: str, before: bytes) -> None:
+def _check_version(version: str, sought: str, before: bytes) -> None:
     if version == "none":
-        raise NoAgentError(_came_instead("no Python was found there", before))
+        raise NoAgentError(
+            _came_instead(f"no Python was found there (looked for {sought})", before)
+        )
     if version.split(".")[:2] != [str(part) for part in sys.version_info[:2]]:
         here = ".".join(str(part) for part in sys.version_info[:3])
         raise NoAgentError(
-            f"its Python is {version}, and here it is {here}: they must be of one minor version"
+            f"its Python is {version}, and here it is {here}: both must be of one minor version; "
+            "install that there, or say by python= where it is"
         )
 
 

@@ -16,6 +16,7 @@ import json
 import logging
 import pickle
 import queue
+import sys
 import threading
 import time
 import weakref
@@ -355,10 +356,13 @@ exiting = threading.Event()
 
 
 def _finish_at_exit() -> None:
-    """As with a ProcessPoolExecutor: what was submitted is finished before the interpreter ends."""
+    """As with a ProcessPoolExecutor: what was submitted is finished, unless Ctrl-C ends us."""
     exiting.set()
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
     engines = list(_engines)
     for engine in engines:
+        if interrupted:
+            engine.abort(BrokenSSHExecutor("the interpreter was interrupted"))
         engine.close()
     for engine in engines:
         engine.join()

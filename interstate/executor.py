@@ -10,15 +10,17 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from types import TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from . import engine as engines
+from . import ssh as ssh_package
 from .errors import BrokenSSHExecutor, InterstateError
 from .future import RemoteFuture
 from .hosts import Host, expand
 from .output import Lines, Output, Told
 from .remote import payload
-from .ssh import SSH, USER_CONFIG, ConfigSource
+from .ssh import USER_CONFIG, ConfigSource
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,7 +74,9 @@ class SSHExecutor(Executor):
         _check_positive("connect_timeout", connect_timeout, int | float)
         _check_callable("initializer", initializer)
         _check_callable("password", password)
-        ssh = SSH([] if via is None else expand(via), ssh_config=ssh_config, password=password)
+        ssh = ssh_package.SSH(
+            [] if via is None else expand(via), ssh_config=ssh_config, password=password
+        )
         self._lock = threading.Lock()  # guards _shut, and that nothing is submitted after it
         self._shut = False
         self._engine = engines.Engine(
@@ -170,6 +174,17 @@ class SSHExecutor(Executor):
             self._engine.close(cancel=cancel_futures)
         if wait:
             self._engine.join()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Shut down and wait; after a Ctrl-C, without waiting for what runs."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._abort()
+        self.shutdown()
 
     @property
     def _max_workers(self) -> int:
@@ -277,4 +292,4 @@ def _check_positive(name: str, value: Any, kind: Any) -> None:
 
 def _check_callable(name: str, value: Any) -> None:
     if value is not None and not callable(value):
-        raise TypeError(f"{name} must be callable, not {type(value).__name__}: {value!r}")
+        raise TypeError(f"{name} must be callable, not of type {type(value).__name__}")

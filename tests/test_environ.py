@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from fractions import Fraction
 
@@ -17,7 +18,7 @@ def test_ranges_of_any_size_are_shared_out_exactly(count: int, start: int, size:
     shares = [environ.range(start, start + size) for environ in slices(count)]
     assert shares[0].start == start
     assert shares[-1].stop == start + size
-    assert all(a.stop == b.start for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a.stop == b.start for a, b in itertools.pairwise(shares))
     sizes = [share.stop - share.start for share in shares]
     assert max(sizes) - min(sizes) <= 1
 

@@ -53,7 +53,7 @@ def test_a_host_prints_as_it_is_written(text: str) -> None:
     ],
 )
 def test_what_is_no_host_is_refused_and_quoted(text: str) -> None:
-    with pytest.raises(ValueError, match="expected|scheme|port|neither") as caught:
+    with pytest.raises(ValueError, match=r"expected|scheme|port|neither") as caught:
         Host.parse(text)
     assert repr(text) in str(caught.value)
 

@@ -173,10 +173,10 @@ class Agent:
             for descriptor in (self._source, self._sink, *self._old_pipes):
                 os.close(descriptor)
             set_title(f"interstate: worker for {self._config['owner']}")
-            inbox, outbox = slot.worker_ends()
+            ends = slot.worker_ends()
         except BaseException:
             os._exit(1)
-        worker.main(inbox, outbox, self._config["initializer"])
+        worker.main(*ends, self._config["initializer"])
 
     def _listen(self, slot: Slot) -> None:
         """Watch what the state of a slot makes worth watching, and nothing else."""

@@ -58,6 +58,7 @@ class Slot:
     def __init__(self) -> None:
         self._inbox, self._inbox_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.outbox, self._outbox_there = socket.socketpair()
+        self._lifeline_there, self._lifeline = os.pipe()  # ends with us, however we end
         self._decoder = wire.Decoder()
         self.pid = 0
         self.pipes: dict[int, int] = {}  # read ends of what the worker has as 1 and 2 -> which
@@ -74,17 +75,19 @@ class Slot:
         """In the agent, after the fork: keep our ends, and the end that calls are taken back by."""
         self.pid = pid
         self._outbox_there.close()
+        os.close(self._lifeline_there)
         self._inbox.setblocking(False)
         self.outbox.setblocking(False)
         # The worker does so too; whoever comes second is refused.  It may also be gone already.
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
 
-    def worker_ends(self) -> tuple[socket.socket, socket.socket]:
-        """In the worker, after the fork: its two ends; ours are closed."""
+    def worker_ends(self) -> tuple[socket.socket, socket.socket, int]:
+        """In the worker, after the fork: its inbox, outbox and lifeline; our ends are closed."""
         self._inbox.close()
         self.outbox.close()
-        return self._inbox_there, self._outbox_there
+        os.close(self._lifeline)
+        return self._inbox_there, self._outbox_there, self._lifeline_there
 
     def kill(self) -> None:
         """End the worker and what its calls started."""
@@ -92,10 +95,10 @@ class Slot:
             os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close every descriptor of this slot."""
+        """Close every descriptor of this slot; it is used no more."""
         for sock in (self._inbox, self._inbox_there, self.outbox, self._outbox_there):
             sock.close()
-        for pipe in (*self.pipes, *self._old_pipes):
+        for pipe in (self._lifeline, *self.pipes, *self._old_pipes):
             os.close(pipe)
         self.pipes, self._old_pipes = {}, []
         for call in self.calls:

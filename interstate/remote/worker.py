@@ -7,6 +7,7 @@ back what lies there unread.  Outcomes, and what calls print, go out as frames o
 from __future__ import annotations
 
 import array
+import fcntl
 import mmap
 import os
 import signal
@@ -27,11 +28,14 @@ MESSAGE = 1 << 16  # bytes; a larger payload travels as a file in memory
 _ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i"))
 
 
-def main(inbox: socket.socket, outbox: socket.socket, initializer: bytes | None) -> NoReturn:
+def main(
+    inbox: socket.socket, outbox: socket.socket, lifeline: int, initializer: bytes | None
+) -> NoReturn:
     """Be a worker, in a process just forked for it, until the inbox ends."""
     status = 1
     try:
         _become_a_process_of_our_own()
+        _die_with(lifeline)
         worker = Worker(inbox, outbox)
         if initializer is None or worker.initialize(initializer):
             worker.serve()
@@ -129,6 +133,15 @@ def _become_a_process_of_our_own() -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # for as long as the process lives
     sys.modules["__main__"] = ModuleType("__main__")
     sys.argv = [""]
+
+
+def _die_with(lifeline: int) -> None:
+    """Have this process group killed when the other end of a pipe is closed, be it by a SIGKILL."""
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    if hasattr(fcntl, "F_SETSIG"):  # Linux; elsewhere it is SIGIO, which ends a process too
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _mapped(ancillary: Sequence[Any]) -> Any:

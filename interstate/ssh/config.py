@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import glob
 import os
 import re
@@ -10,9 +9,13 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import paramiko
+
+from .source import USER_CONFIG, ConfigSource, UserConfig
+
+_Criterion = dict[str, Any]
 
 _DEEPEST = 16  # as ssh: READCONF_MAX_DEPTH
 _KEYWORD = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*$")
@@ -20,21 +23,6 @@ _CRITERIA = {"all", "canonical", "exec", "final", "host", "localuser", "original
 _LONE = {"all", "canonical", "final"}  # criteria that take no value
 _EXEC_SECONDS = 10.0  # a command that takes longer is an error
 _NEVER = "originalhost interstate-matches-nothing"
-
-
-class _Default(enum.Enum):
-    USER_CONFIG = "the user's and the system's ssh_config"
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-USER_CONFIG: Final = _Default.USER_CONFIG
-"""The user's `~/.ssh/config` and then `/etc/ssh/ssh_config`, as ssh reads them."""
-
-_Criterion = dict[str, Any]
-
-ConfigSource = str | os.PathLike[str] | None | _Default
 
 
 class Config:
@@ -123,7 +111,7 @@ class _SSHConfig(paramiko.SSHConfig):
 
 def _texts(source: ConfigSource) -> Iterator[tuple[Path, list[str]]]:
     ours, system = Path("~/.ssh").expanduser(), Path("/etc/ssh")
-    if isinstance(source, _Default):
+    if isinstance(source, UserConfig):
         for path in (ours / "config", system / "ssh_config"):
             if path.is_file() and os.access(path, os.R_OK):
                 yield path, list(_lines(path, path.parent, "Host *", 0))

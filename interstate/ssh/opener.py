@@ -17,7 +17,7 @@ import paramiko
 from ..errors import ConnectError
 from ..hosts import Host
 from .asking import Ask, Asker
-from .config import USER_CONFIG, Config, ConfigSource
+from .config import Config
 from .deadline import Clock, Deadline
 from .hops import Hops
 from .hostkeys import KnownHosts
@@ -25,6 +25,7 @@ from .keys import Keyring
 from .login import Login
 from .pacing import Pacing, pauses
 from .settings import Settings, names, settle
+from .source import USER_CONFIG, ConfigSource
 from .stream import Stream
 from .transport import Transport, execute, no_handshake
 from .trouble import BusyError, WayError

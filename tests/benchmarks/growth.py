@@ -107,7 +107,8 @@ def memory(place: Place) -> Row:
         more={
             "objects of the garbage collector": _before_and_after(used, "objects"),
             "blocks of Python's allocator": _before_and_after(used, "blocks"),
-            f"after {_MANY:,} more, submitted at once": f"{used['MB at once']:.1f} MB",
+            f"after {_MANY:,} more, submitted at once": f"{used['MB at once']:.1f} MB, "
+            f"{used['blocks at once']:,.0f} blocks",
         },
     )
 

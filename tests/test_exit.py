@@ -1,0 +1,100 @@
+"""The interpreter's end: what was submitted is finished, and Ctrl-C ends it at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from interstate import Host
+
+from . import processes
+
+SCRIPT = """
+import os, sys, time
+import interstate
+executor = interstate.SSHExecutor([interstate.Host(*{host!r})], workers_per_host=2)
+"""
+
+
+def script(host: Host, body: str) -> list[str]:
+    fields = (host.name, host.user, host.port, host.identity_file, host.known_hosts_file)
+    return [sys.executable, "-c", SCRIPT.format(host=fields) + textwrap.dedent(body)]
+
+
+def test_what_was_submitted_is_finished_before_the_interpreter_ends(host: Host) -> None:
+    body = """
+        def job():
+            time.sleep(0.5)
+            return "finished"
+        executor.submit(job).add_done_callback(lambda future: print(future.result()))
+    """
+    done = subprocess.run(script(host, body), capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("finished\n", "", 0)
+
+
+def test_after_the_end_has_begun_nothing_is_taken(host: Host) -> None:
+    body = """
+        import atexit
+        executor.submit(abs, 1).result()
+        @atexit.register
+        def late():
+            try:
+                executor.submit(abs, 1)
+            except RuntimeError as error:
+                print(error)
+    """
+    done = subprocess.run(script(host, body), capture_output=True, text=True, timeout=60)
+    assert "cannot schedule new futures after" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "last", ["future.result()", "with executor: future.result()", "print('at the end')"]
+)
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing_over_there(host: Host, last: str) -> None:
+    body = f"""
+        future = executor.submit(lambda: (print(os.getpid(), flush=True), time.sleep(60)))
+        while not future.stdout.strip():
+            time.sleep(0.01)
+        print(future.stdout, flush=True)
+        {last}"""
+    with subprocess.Popen(
+        script(host, body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert os.path.exists(f"/proc/{pid}")
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        process.wait(20)
+        assert time.monotonic() - began < 5
+    assert not processes.wait_gone({pid}, 5.0)
+
+
+def test_ctrl_c_in_execute_ends_what_runs_over_there(host: Host) -> None:
+    body = """
+        executor.shutdown()
+        interstate.execute(
+            lambda: (print(os.getpid(), flush=True), time.sleep(60)),
+            host=interstate.Host(*{host!r}),
+        )
+    """.replace(
+        "{host!r}",
+        repr((host.name, host.user, host.port, host.identity_file, host.known_hosts_file)),
+    )
+    with subprocess.Popen(
+        script(host, body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) != 0
+        assert process.stderr is not None
+        assert "KeyboardInterrupt" in process.stderr.read()
+    assert not processes.wait_gone({pid}, 5.0)
