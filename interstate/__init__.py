@@ -1,24 +1,28 @@
 """Run Python functions on the computers you can ssh to."""
 
-from . import loopback
-from .errors import (
-    AuthenticationError,
-    BootError,
-    BrokenSSHExecutor,
-    ConnectError,
-    ExecuteError,
-    HostError,
-    HostKeyError,
-    HostLost,
-    InterstateError,
-    RemoteError,
-    WorkerDied,
-)
-from .execute import execute
-from .executor import SSHExecutor
-from .future import RemoteFuture
-from .hosts import Host
-from .remote.environ import Environ, slices
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import loopback
+    from .errors import (
+        AuthenticationError,
+        BootError,
+        BrokenSSHExecutor,
+        ConnectError,
+        ExecuteError,
+        HostError,
+        HostKeyError,
+        HostLost,
+        InterstateError,
+        RemoteError,
+        WorkerDied,
+    )
+    from .execution import execute
+    from .executor import SSHExecutor
+    from .future import RemoteFuture
+    from .hosts import Host
+    from .remote.environ import Environ, slices
 
 __all__ = [
     "AuthenticationError",
@@ -40,3 +44,27 @@ __all__ = [
     "loopback",
     "slices",
 ]
+
+_HOMES = {
+    "Environ": "remote.environ",
+    "Host": "hosts",
+    "RemoteFuture": "future",
+    "SSHExecutor": "executor",
+    "execute": "execution",
+    "loopback": "loopback",
+    "slices": "remote.environ",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is: pytest loads our plugin in every run."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{_HOMES.get(name, 'errors')}", __name__)
+    found = module if name == "loopback" else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,10 +16,13 @@ import re
 import secrets
 import socket
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER, find_spec
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple, Protocol
 
 from .remote import wire
@@ -33,8 +36,8 @@ _SHELL = (
 _STAGE0 = (
     "import sys;sys.path[:1]=[];"
     'w=sys.stdout;w.write("%c%s %d.%d.%d%c"%((10,sys.argv[3])+tuple(sys.version_info[:3])+(10,)));'
-    "w.flush();import io,marshal,zlib;"
-    's=marshal.loads(zlib.decompress(io.BufferedReader(io.FileIO(0,"rb",False),1).read(SIZE)));'
+    'w.flush();import io,marshal,zlib;r=io.BufferedReader(io.FileIO(0,"rb",False),1).read;'
+    "s=marshal.loads(zlib.decompress(r(int(r(10)))));"
     'exec(s["loader"],{"__name__":"interstate.remote.loader","shipment":s})'
 )
 _UNSAFE = re.compile(r"['\\!\n\r\0]")
@@ -55,6 +58,9 @@ class Stream(Protocol):
     def write(self, data: bytes, /) -> None:
         """Write all of `data`; raises OSError when the other end is gone."""
 
+    def write_now(self, data: bytes, /) -> bool:
+        """Write all of `data` if that is sure not to block; return whether it is written."""
+
     def close(self) -> None:
         """End it for both ends; who waits in `read` or `write` is woken."""
 
@@ -74,10 +80,9 @@ class Hello(NamedTuple):
 
 
 class Start(NamedTuple):
-    """How to start an agent: the line to run, what to write to it, what its answer begins with."""
+    """How to start an agent: the line to run, and what its answer begins with."""
 
     command: str
-    shipment: bytes
     marker: bytes
     sought: str  # the interpreters that it looks for
 
@@ -96,10 +101,10 @@ def prepare(python: str | None = None) -> Start:
     candidates = (ours, "python3", "python") if python is None else (python,)
     if _UNSAFE.search("".join(candidates)):
         raise ValueError(f"python={python!r}: a path with quotes, backslashes or '!' can't be used")
-    shipment, marker = _shipment(), f"interstate-{secrets.token_hex(8)}"
-    words = (_SHELL, _STAGE0.replace("SIZE", str(len(shipment))), owner(), marker, *candidates)
+    marker = f"interstate-{secrets.token_hex(8)}"
+    words = (_SHELL, _STAGE0, owner(), marker, *candidates)
     command = "exec /bin/sh -c " + " ".join(f"'{word}'" for word in words)
-    return Start(command, shipment, marker.encode(), ", ".join(candidates))
+    return Start(command, marker.encode(), ", ".join(candidates))
 
 
 def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list[wire.Frame]]:
@@ -110,7 +115,7 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list
         OSError: The stream broke.
     """
     with contextlib.suppress(OSError):  # who did not want it says why, in what we read now
-        stream.write(start.shipment)
+        stream.write(shipment())
     rest = _skip_to_marker(stream, start)
     decoder = wire.Decoder()
     said = rest
@@ -139,15 +144,24 @@ def owner() -> str:
 # ---------------------------------------------------------------------------- shipment
 
 
+_building = threading.Lock()
+
+
+def shipment() -> bytes:
+    """Return what the agent is made of, after its length in ten digits; made but once."""
+    with _building:
+        return _build_shipment()
+
+
 @functools.cache
-def _shipment() -> bytes:
-    """What the agent is made of, in a form that every Python reads."""
-    modules = {"interstate": (True, b"", _bytecode(b"", "interstate"))}
+def _build_shipment() -> bytes:
+    modules = {"interstate": (True, b"", marshal.dumps(compile(b"", "<interstate>", "exec")))}
     for name in (f"{__package__}.remote", "cloudpickle", "tblib"):
         modules.update(_modules_of(name))
     loader = modules[f"{__package__}.remote.loader"][1]
-    shipment = {"loader": loader + b"\nstart(shipment)", "magic": MAGIC_NUMBER, "modules": modules}
-    return zlib.compress(marshal.dumps(shipment, 2), 9)
+    whole = {"loader": loader + b"\nstart(shipment)", "magic": MAGIC_NUMBER, "modules": modules}
+    content = zlib.compress(marshal.dumps(whole, 2), 6)
+    return b"%010d" % len(content) + content
 
 
 def _modules_of(package: str) -> Iterator[tuple[str, tuple[bool, bytes, bytes]]]:
@@ -158,13 +172,22 @@ def _modules_of(package: str) -> Iterator[tuple[str, tuple[bool, bytes, bytes]]]
     for path in sorted(Path(spec.origin).parent.glob("*.py")):
         is_package = path.name == "__init__.py"
         name = package if is_package else f"{package}.{path.stem}"
-        source = path.read_bytes()
-        yield name, (is_package, source, _bytecode(source, name, is_package))
+        yield name, (is_package, path.read_bytes(), _bytecode(name, path, is_package))
 
 
-def _bytecode(source: bytes, name: str, is_package: bool = True) -> bytes:
+def _bytecode(name: str, path: Path, is_package: bool) -> bytes:
+    """The module's bytecode, from the cache where there is one; its file name says what it is."""
+    code = SourceFileLoader(name, str(path)).get_code(name)
     file_name = f"<{name.replace('.', '/')}{'/__init__' if is_package else ''}.py>"
-    return marshal.dumps(compile(source, file_name, "exec", dont_inherit=True, optimize=0))
+    return marshal.dumps(_renamed(code, file_name))
+
+
+def _renamed(code: Any, file_name: str) -> Any:
+    """A code object, and those within it, as if they came from a file of another name."""
+    if not isinstance(code, CodeType):
+        return code
+    constants = tuple(_renamed(constant, file_name) for constant in code.co_consts)
+    return code.replace(co_filename=file_name, co_consts=constants)
 
 
 # ------------------------------------------------------------------------------ answer

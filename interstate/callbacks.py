@@ -41,5 +41,5 @@ class Callbacks:
             try:
                 callback()
             except BaseException:  # nothing that a callback raises may end this thread
-                _log.exception("exception calling callback")
+                _log.exception("exception in a callback")
             del callback

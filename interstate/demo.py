@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from . import loopback
-from .execute import execute
+from .execution import execute
 from .remote.environ import Environ
 
 NUMBER = 435347905438541  # 2269 * 3823 * 5861 * 8563: every quarter of the search finds some

@@ -50,6 +50,7 @@ class Settings(NamedTuple):
     way: Callable[[Host], str]
     close: Callable[[], None]  # called when all links are closed
     output: Output
+    callbacks: Callbacks
 
 
 class _Call:
@@ -78,7 +79,7 @@ class Engine:
         self._clocks: dict[int, float] = {}  # host -> how far its clock is behind ours, seconds
         self._workers: dict[int, int] = {}  # host -> its workers; 0 when it is down
         self._known = threading.Condition()  # notified when _workers changes
-        self._callbacks = Callbacks()
+        self._callbacks = settings.callbacks
         self._thread = threading.Thread(target=self._run, name="interstate engine", daemon=True)
         start, turn = boot.prepare(settings.python), threading.Semaphore(OPENING)
         self._links = [
@@ -87,16 +88,21 @@ class Engine:
             for i, host in enumerate(hosts)
         ]  # fmt: skip
         _engines.add(self)
-        self._thread.start()
         for link in self._links:
             link.open()
+        self._thread.start()
 
     # ------------------------------------------------------------------ for users' threads
 
     @property
     def broken(self) -> InterstateError | None:
-        """Why no call can run any more; None while some can."""
+        """Why no call is taken any more: the initializer failed, or all was ended."""
         return self._pool.broken
+
+    @property
+    def lost(self) -> InterstateError | None:
+        """Why no call can run any more: no host is left."""
+        return self._pool.lost
 
     def new_future(self) -> RemoteFuture[Any]:
         """Return the Future of a call that may be submitted."""
@@ -144,6 +150,7 @@ class Engine:
     # ------------------------------------------------------------------- the engine's thread
 
     def _run(self) -> None:
+        boot.shipment()  # made while the links are being opened
         while not self._pool.finished:
             events = [self._inbox.get()]
             while not self._inbox.empty():
@@ -193,7 +200,7 @@ class Engine:
             ended = outcome.started + outcome.seconds + self._clocks[entry.host]
             entry.future.finished_at = min(ended, time.time())
             entry.future.started_at = entry.future.finished_at - outcome.seconds
-            _set_outcome(entry.future, *result_of(outcome, f"{entry.name} on {entry.future.host}"))
+            _set_outcome(entry.future, *result_of(outcome, entry.name, entry.future.host))
         else:
             entry.future.finished_at = time.time()
             _set_outcome(entry.future, False, outcome)
@@ -292,7 +299,7 @@ class Engine:
         self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
     ) -> None:
         where = self._hosts[host]
-        _, error = result_of(payload.parse_outcome(frame.payload), f"the initializer on {where}")
+        _, error = result_of(payload.parse_outcome(frame.payload), "the initializer", where)
         _log.critical("the initializer failed on %s", where, exc_info=error)
         events.append(pool.Broken(_broken_by(where, error)))
 

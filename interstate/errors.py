@@ -117,7 +117,7 @@ class ExecuteError(InterstateError, ExceptionGroup[Exception]):
 
 
 class BrokenSSHExecutor(InterstateError, BrokenExecutor):
-    """No host is left to run calls on.
+    """No call can run any more: no host is left, or the initializer has failed.
 
     Args:
         message: Each host and why it is not there.

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from . import engine as engines
-from . import ssh as ssh_package
+from .callbacks import Callbacks
 from .errors import BrokenSSHExecutor, InterstateError
 from .future import RemoteFuture
 from .hosts import Host, expand
 from .output import Lines, Output, Told
 from .remote import payload
-from .ssh import USER_CONFIG, ConfigSource
+from .ssh import SSH, USER_CONFIG, ConfigSource
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,12 +38,13 @@ class SSHExecutor(Executor):
         via: The jump host that all hosts are reached through, or several, in order.
         workers_per_host: How many calls run on a host at the same time; default: as many as there
             are CPUs that the host lets us use.
-        python: The path of the Python to use over there; default: the one of this one's minor
-            version.
+        python: The path of the Python to use over there; default: the one that is called as this
+            one is, `python3.X`, else `python3`, else `python`.
         initializer: Called in each worker before its first call.
         initargs: The arguments of `initializer`.
         output: What calls print is on their Futures ("capture"), also shown here ("stream"), or
-            also given to a callable as (Host, "stdout" or "stderr", text).
+            also given to a callable as (Host, "stdout" or "stderr", text); it may submit calls and
+            wait for them.
         ssh_config: The file that says how hosts are reached, as `ssh -F`; default: the user's and
             the system's; None: none.
         password: Called with (Host, prompt) for a key's passphrase or a password, in place of
@@ -52,7 +53,10 @@ class SSHExecutor(Executor):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: A host is malformed, there is none, or a number is out of range.
+        ValueError: A host or the ssh_config is malformed, there is no host, or a number is out
+            of range.
+        OSError: The ssh_config cannot be read.
+        pickle.PicklingError: The initializer cannot be pickled.
     """
 
     def __init__(
@@ -74,9 +78,8 @@ class SSHExecutor(Executor):
         _check_positive("connect_timeout", connect_timeout, int | float)
         _check_callable("initializer", initializer)
         _check_callable("password", password)
-        ssh = ssh_package.SSH(
-            [] if via is None else expand(via), ssh_config=ssh_config, password=password
-        )
+        callbacks = Callbacks()
+        ssh = SSH([] if via is None else expand(via), ssh_config=ssh_config, password=password)
         self._lock = threading.Lock()  # guards _shut, and that nothing is submitted after it
         self._shut = False
         self._engine = engines.Engine(
@@ -89,7 +92,8 @@ class SSHExecutor(Executor):
                 open_stream=ssh.open,
                 way=ssh.way,
                 close=ssh.close,
-                output=_output(output, len(self._hosts)),
+                output=_output(output, len(self._hosts), callbacks.run),
+                callbacks=callbacks,
             ),
         )
         weakref.finalize(self, self._engine.close).atexit = False
@@ -101,8 +105,8 @@ class SSHExecutor(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RemoteFuture[T]:
         """Run `fn(*args, **kwargs)` on a host.
 
-        What cannot be pickled does not raise here: the Future holds a PicklingError that says which
-        object it is.
+        What goes wrong with the call is told by its Future, and not here: a PicklingError that says
+        which object cannot be pickled, or a HostError or BrokenSSHExecutor when no host is left.
 
         Args:
             fn: Any callable: a function of a script or a notebook, a lambda, a closure.
@@ -113,7 +117,7 @@ class SSHExecutor(Executor):
         Raises:
             TypeError: `fn` is not callable.
             RuntimeError: The executor has been shut down, or the interpreter is.
-            BrokenSSHExecutor: No host is left.
+            BrokenSSHExecutor: The initializer has failed.
         """
         if not callable(fn):
             raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
@@ -194,7 +198,7 @@ class SSHExecutor(Executor):
     @property
     def _broken(self) -> InterstateError | Literal[False]:
         """Why no call can run any more, as the pools of the standard library have it."""
-        return self._engine.broken or False
+        return self._engine.broken or self._engine.lost or False
 
     def _submit(
         self, host: int | None, fn: Callable[..., T], args: Sequence[Any], kwargs: dict[str, Any]
@@ -209,7 +213,7 @@ class SSHExecutor(Executor):
             future.set_running_or_notify_cancel()
             future.set_exception(error)
         with self._lock:
-            self._check_open(host)
+            self._check_open()
             if content is not None:
                 self._engine.submit(future, content, name, host)
         return future
@@ -220,13 +224,13 @@ class SSHExecutor(Executor):
             self._shut = True
             self._engine.abort(BrokenSSHExecutor("the executor was ended while calls were running"))
 
-    def _check_open(self, host: int | None) -> None:
+    def _check_open(self) -> None:
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if engines.exiting.is_set():
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         error = self._engine.broken
-        if error is not None and host is None:  # else the Future tells of that host
+        if error is not None:
             raise BrokenSSHExecutor(f"no call can run any more: {error}") from error
 
     @staticmethod
@@ -269,7 +273,7 @@ def _take_result(futures: collections.deque[Future[Any]], deadline: float | None
         del future
 
 
-def _output(output: Any, hosts: int) -> Output:
+def _output(output: Any, hosts: int, run: Callable[[Callable[[], object]], None]) -> Output:
     if isinstance(output, Output):
         return output
     if output == "capture":
@@ -277,7 +281,7 @@ def _output(output: Any, hosts: int) -> Output:
     if output == "stream":
         return Lines(labelled=hosts > 1)
     if callable(output):
-        return Told(output)
+        return Told(output, run)
     raise ValueError(f'output must be "capture", "stream" or a callable, not {output!r}')
 
 

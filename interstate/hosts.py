@@ -40,7 +40,7 @@ class Host:
         """Return the Host that a URL (`ssh://user@host:port`), `user@host` or alias names.
 
         Args:
-            text: One host; for several in one text, see `expand`.
+            text: One host, no range.
 
         Raises:
             ValueError: It is not of that form; the message quotes it, unless it holds a password.
@@ -69,7 +69,7 @@ class Host:
 
     @property
     def url(self) -> str:
-        """The host as a URL: `ssh://user@host:port`, with the parts that are known."""
+        """Return the host as a URL, `ssh://user@host:port`, with the parts that are known."""
         return f"ssh://{self}"
 
     def __str__(self) -> str:

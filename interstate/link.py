@@ -77,6 +77,7 @@ class Link:
         self._turn = turn
         self._deliver = deliver
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._writing = threading.Lock()  # held while bytes are being written
         self._lock = threading.Lock()  # guards the next three
         self._stream: boot.Stream | None = None
         self._up = False
@@ -96,8 +97,27 @@ class Link:
             self._end(HostLost(self._say(f"could not begin to connect: {error}"), self.host))
 
     def send(self, data: bytes) -> None:
-        """Send the bytes of frames; returns at once, whatever the host does."""
-        self._outgoing.put(data)
+        """Send the bytes of frames; returns at once, whatever the host does.
+
+        Where nothing is before it and the way is free, the caller writes it: a thread less to wake.
+        """
+        if not self._send_now(data):
+            self._outgoing.put(data)
+
+    def _send_now(self, data: bytes) -> bool:
+        stream = self._stream
+        if (
+            stream is None
+            or not self._outgoing.empty()
+            or not self._writing.acquire(blocking=False)
+        ):
+            return False
+        try:
+            return stream.write_now(data)
+        except OSError:
+            return True  # the reader sees the end, and tells of it
+        finally:
+            self._writing.release()
 
     def close(self) -> None:
         """End the link; a Down follows, or has come."""
@@ -206,7 +226,8 @@ class Link:
             return
         with contextlib.suppress(OSError):  # the reader sees the end, and tells of it
             while (data := self._next()) is not None:
-                stream.write(data)
+                with self._writing:
+                    stream.write(data)
 
     def _next(self) -> bytes | None:
         """What is there to be written: small pieces as one, so that they travel together."""

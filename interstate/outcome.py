@@ -10,25 +10,35 @@ from .hosts import Host
 from .remote import payload
 
 
-def result_of(outcome: payload.Outcome, what: str) -> tuple[bool, Any]:
-    """(True, the result) or (False, the exception): whatever its unpickling here does."""
+def result_of(outcome: payload.Outcome, name: str, host: Host | None) -> tuple[bool, Any]:
+    """Return (True, the result) or (False, the exception), whatever its unpickling here does.
+
+    Args:
+        outcome: How the call ended.
+        name: What was called, for messages.
+        host: Where.
+    """
     try:
         value = outcome.load()
     except BaseException as error:  # it runs the user's code, which must not end this thread
-        kind = "result" if outcome.status == payload.RETURNED else "exception"
-        problem = RemoteError(f"the {kind} of {what} could not be rebuilt here: {error!r}")
-        problem.__cause__ = error
-        return False, problem
+        return False, _not_rebuilt(outcome, f"{name} on {host}", error)
     if outcome.status == payload.RETURNED:
         return True, value
     if outcome.status == payload.RAISED:
-        return False, _as_raised(value, what)
+        return False, _as_raised(value, f"{name} on {host}")
     return False, RemoteError(
-        f"{what} raised {value.type_name}: {value.message} "
+        f"{name} on {host} raised {value.type_name}: {value.message} "
         f"(it is not here as itself, since it can't be rebuilt: {value.reason})",
         value.type_name,
         value.traceback,
     )
+
+
+def _not_rebuilt(outcome: payload.Outcome, what: str, error: BaseException) -> RemoteError:
+    kind = "result" if outcome.status == payload.RETURNED else "exception"
+    problem = RemoteError(f"the {kind} of {what} could not be rebuilt here: {error!r}")
+    problem.__cause__ = error
+    return problem
 
 
 def _as_raised(error: Any, what: str) -> BaseException:

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from .hosts import Host
 
+_NAMES = {1: "stdout", 2: "stderr"}
 _log = logging.getLogger("interstate")
 
 
@@ -24,35 +25,42 @@ class Output:
         """A call prints nothing any more."""
 
 
+class Plain(Output):
+    """Shows what one call prints, as it comes."""
+
+    def __init__(self) -> None:
+        self._decoders = {stream: _decoder() for stream in (1, 2)}
+
+    def printed(self, host: Host, call: int, stream: int, data: bytes) -> None:
+        _write(_NAMES[stream], self._decoders[stream].decode(data))
+
+
 class Told(Output):
     """Hands what is printed to the user's callable, as it comes.
 
     Args:
         tell: Called with the Host, "stdout" or "stderr", and the text.
+        run: Runs users' code where it may wait for other calls.
     """
 
-    def __init__(self, tell: Callable[[Host, str, str], object]) -> None:
+    def __init__(
+        self,
+        tell: Callable[[Host, str, str], object],
+        run: Callable[[Callable[[], object]], None],
+    ) -> None:
         self._tell = tell
-        self._decoders: dict[int, dict[int, codecs.IncrementalDecoder]] = {}
+        self._run = run
+        self._decoders: dict[tuple[int, int], codecs.IncrementalDecoder] = {}
 
     def printed(self, host: Host, call: int, stream: int, data: bytes) -> None:
-        decoders = self._decoders.setdefault(call, {})
-        if stream not in decoders:
-            decoders[stream] = codecs.getincrementaldecoder("utf-8")("replace")
-        text = decoders[stream].decode(data)
+        decoder = self._decoders.setdefault((call, stream), _decoder())
+        text = decoder.decode(data)
         if text:
-            try:
-                self._tell(host, "stdout" if stream == 1 else "stderr", text)
-            except Exception:  # theirs; the calls go on
-                _log.exception("exception in the output callable")
+            self._run(lambda: self._tell(host, _NAMES[stream], text))
 
     def ended(self, call: int) -> None:
-        self._decoders.pop(call, None)
-
-
-def plain() -> Output:
-    """Shows what one call prints, as it comes."""
-    return Told(lambda host, stream, text: _write(stream, text))
+        for stream in _NAMES:
+            self._decoders.pop((call, stream), None)
 
 
 class Lines(Output):
@@ -76,7 +84,7 @@ class Lines(Output):
             self._show(host, stream, lines)
 
     def ended(self, call: int) -> None:
-        for stream in (1, 2):
+        for stream in _NAMES:
             host, rest = self._rests.pop((call, stream), (None, b""))
             if host is not None:
                 self._show(host, stream, [rest])
@@ -85,13 +93,17 @@ class Lines(Output):
         label = f"[{host}] " if self._labelled else ""
         text = "".join(f"{label}{line.decode(errors='replace')}\n" for line in lines)
         with self._lock:
-            _write("stdout" if stream == 1 else "stderr", text)
+            _write(_NAMES[stream], text)
+
+
+def _decoder() -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder("utf-8")("replace")
 
 
 def _write(stream: str, text: str) -> None:
     """Write to what is sys.stdout or sys.stderr now, and flush it."""
     file: TextIO | None = getattr(sys, stream)
-    if file is None:
+    if file is None or not text:
         return
     try:
         encoding = file.encoding or "utf-8"

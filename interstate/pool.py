@@ -175,7 +175,8 @@ class Pool:
         self._sends: dict[int, list[int]] = {}  # what this `handle` sends to each host
         self._errors: dict[int, HostError] = {}
         self._closing = False
-        self.broken: InterstateError | None = None
+        self.broken: InterstateError | None = None  # by a Broken
+        self.lost: InterstateError | None = None  # since no host is left
 
     def __repr__(self) -> str:
         hosts = ", ".join(
@@ -204,7 +205,7 @@ class Pool:
     # --------------------------------------------------------------------------- events
 
     def _submitted(self, event: Submitted, now: float, commands: list[Command]) -> None:
-        error = self.broken
+        error = self.broken or self.lost
         if event.host is not None and event.host not in self._hosts:
             error = self._errors[event.host]
         if error is not None:
@@ -249,13 +250,15 @@ class Pool:
         commands += [Fail(call, event.error) for call in host.running]
         commands += [Fail(call, event.error) for call in host.own if self._take(call)]
         if not self._hosts:
-            self._fail_all(self.broken or _no_host_left(self._errors), commands)
+            self.lost = _no_host_left(self._errors)
+            self._fail_all(self.broken or self.lost, commands)
 
     def _broke(self, event: Broken, now: float, commands: list[Command]) -> None:
         for host in self._hosts.values():
             commands += [Fail(call, event.error) for call in host.running]
             commands.append(Close(host.index))
             host.running.clear()
+        self.broken = event.error
         self._fail_all(event.error, commands)
 
     def _close(self, event: Closing, now: float, commands: list[Command]) -> None:
@@ -266,7 +269,6 @@ class Pool:
             self._wanted.clear()
 
     def _fail_all(self, error: InterstateError, commands: list[Command]) -> None:
-        self.broken = error
         commands += [Fail(call, error) for call in self._wanted]
         self._wanted.clear()
 
@@ -348,7 +350,7 @@ def _no_host_left(errors: dict[int, HostError]) -> InterstateError:
     """The one host's own error; of several, one that tells of each."""
     if len(errors) == 1:
         return next(iter(errors.values()))
-    reasons = "\n".join(f"  {error.host}: {error}" for error in errors.values())
+    reasons = "\n".join(f"  {error}" for error in errors.values())
     return BrokenSSHExecutor(
         f"none of the {len(errors)} hosts is left to run calls on:\n{reasons}",
         {str(error.host): error for error in errors.values()},

@@ -20,7 +20,7 @@ def interstate_hosts() -> Iterator[list[Host]]:
     """Two SSH hosts on this machine, real ones to Interstate, for the whole session.
 
     They start with the first test that asks for them, in about 0.2 s, and need neither an sshd
-    nor an account; see `interstate.loopback.hosts`, which is also the way to have more of them.
+    nor an account; see `interstate.loopback.hosts`, which is also the way to have more of them::
 
         def test_my_job(interstate_hosts):
             assert interstate.execute(my_job, hosts=interstate_hosts) == [1, 2]

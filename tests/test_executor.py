@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import pickle
+import queue
 import signal
 import subprocess
 import sys
@@ -547,6 +548,18 @@ def test_an_output_callable_is_told_what_is_printed(host: Host) -> None:
     assert "".join(text for _, stream, text in told if stream == "stdout") == "hello\n"
     assert "".join(text for _, stream, text in told if stream == "stderr") == "sad"
     assert {place for place, _, _ in told} == {host}
+
+
+def test_an_output_callable_may_submit_and_wait(host: Host) -> None:
+    found: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def tell(_: Host, stream: str, text: str) -> None:
+        if text == "go":
+            found.put(outcome(pool.submit(abs, -7)))
+
+    with SSHExecutor([host], workers_per_host=1, output=tell) as pool:
+        pool.submit(print, "go", end="")
+        assert found.get(timeout=PATIENCE) == 7
 
 
 # ----------------------------------------------------------------- cancelling and the end

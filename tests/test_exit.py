@@ -32,6 +32,8 @@ def test_what_was_submitted_is_finished_before_the_interpreter_ends(host: Host) 
         def job():
             time.sleep(0.5)
             return "finished"
+        if sys.version_info[:3] in ((3, 12, 0), (3, 12, 1)):  # no thread starts at their end
+            executor.submit(abs, 1).result()
         executor.submit(job).add_done_callback(lambda future: print(future.result()))
     """
     done = subprocess.run(script(host, body), capture_output=True, text=True, timeout=60)

@@ -11,7 +11,7 @@ import pytest
 HOUSE = Path(__file__).parent.parent / "interstate"
 FILES = sorted(HOUSE.rglob("*.py"))
 CHAIN = {  # each layer, and what of ours it may import
-    "executor": {"engine", "errors", "future", "hosts", "output", "remote", "ssh"},
+    "executor": {"callbacks", "engine", "errors", "future", "hosts", "output", "remote", "ssh"},
     "engine": {
         *("boot", "callbacks", "errors", "future", "hosts", "link"),
         *("outcome", "output", "pool", "remote"),

@@ -369,7 +369,6 @@ def test_the_pytest_plugin_imports_loopback_only_when_a_test_asks_for_it() -> No
     assert "interstate.loopback" not in imported_by("import interstate.pytest_plugin")
 
 
-@pytest.mark.xfail(strict=True, reason="importing interstate imports interstate.ssh")
 def test_the_pytest_plugin_costs_a_run_without_hosts_no_import_of_paramiko() -> None:
     assert "paramiko" not in imported_by("import interstate.pytest_plugin")
 

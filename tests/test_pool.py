@@ -16,7 +16,7 @@ from interstate.hosts import Host
 
 
 def error(host: int) -> HostError:
-    return ConnectError(f"host {host} is not there", Host(f"h{host}"))
+    return ConnectError(f"h{host}: not there", Host(f"h{host}"))
 
 
 def sent(commands: list[pool.Command]) -> dict[int, list[int]]:
@@ -59,7 +59,7 @@ def test_a_call_for_one_host_goes_there_and_nowhere_else() -> None:
     assert {c.call for c in commands if isinstance(c, pool.Fail)} == {2, 3}
     (late,) = p.handle(submit(5, host=1), 11.0)
     assert isinstance(late, pool.Fail)
-    assert late.error is error(1) or "host 1" in str(late.error)
+    assert late.error is error(1) or "h1" in str(late.error)
 
 
 def test_a_lost_host_fails_only_its_running_calls() -> None:
@@ -76,7 +76,7 @@ def test_when_the_only_host_is_lost_its_own_error_is_told() -> None:
     p.handle(submit(1, 2), 0.0)
     why = error(0)
     assert p.handle([pool.Down(0, why)], 1.0) == [pool.Fail(1, why), pool.Fail(2, why)]
-    assert p.broken is why
+    assert p.lost is why
     assert p.handle(submit(3), 2.0) == [pool.Fail(3, why)]
 
 

@@ -37,7 +37,7 @@ def hosts(count: int = 1) -> AbstractContextManager[list[Host]]:
 
     Each host has its own port on 127.0.0.1 and its own new host key; one new client key, which
     nothing else is protected by, opens them all.  A host runs commands as the current user and
-    forwards connections to loopback addresses, so that each can be the way (`via=`) to the others.
+    forwards connections to loopback addresses, so that each can be the way (`via=`) to the others::
 
         with interstate.loopback.hosts(4) as hosts:
             interstate.execute(job, hosts=hosts[1:], via=hosts[0])

@@ -8,6 +8,7 @@ standard input and never blocks on anything.  When its input ends, it kills its 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -45,6 +46,7 @@ class Agent:
         self._idle: set[Slot] = set()
         self._waiting: deque[Call] = deque()
         self._outgoing: deque[bytes] = deque()
+        self._unsent = memoryview(b"")  # the rest of what was begun to be written
         self._backlog = 0
         self._paused = False
         self._old_pipes: set[int] = set()
@@ -78,7 +80,7 @@ class Agent:
         """Say in the last bytes that we write why they are the last."""
         self._send(wire.encode(wire.FAILED, 0, text.encode()))
         os.set_blocking(self._sink, True)
-        while self._outgoing:
+        while self._outgoing or self._unsent:
             self._flush()
 
     def _turn(self) -> None:
@@ -116,19 +118,15 @@ class Agent:
 
     def _flush(self) -> None:
         """Write what the pipe takes; the workers wait while too much is left."""
-        try:
-            while self._outgoing:
-                data = self._outgoing[0] if len(self._outgoing) == 1 else b"".join(self._outgoing)
-                self._outgoing.clear()
-                self._outgoing.append(data)
-                written = os.write(self._sink, data)
-                self._backlog -= written
-                self._outgoing[0] = data[written:]
-                if written == len(data):
+        with contextlib.suppress(BlockingIOError):
+            while self._unsent or self._outgoing:
+                if not self._unsent:
+                    self._unsent = memoryview(b"".join(self._outgoing))
                     self._outgoing.clear()
-        except BlockingIOError:
-            pass
-        self._watch_sink(bool(self._outgoing))
+                written = os.write(self._sink, self._unsent)
+                self._backlog -= written
+                self._unsent = self._unsent[written:]
+        self._watch_sink(bool(self._unsent))
         self._pause(self._backlog > BACKLOG)
 
     def _watch_sink(self, wanted: bool) -> None:
@@ -305,7 +303,7 @@ class Agent:
         """A worker is free while calls wait behind others': let it have them."""
         for slot in self._slots.values():
             if len(slot.calls) > 1:
-                self._waiting.extend(slot.take_back())
+                self._waiting.extendleft(reversed(slot.take_back()))
                 self._assign()
                 return
 

@@ -8,7 +8,6 @@ import errno
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -193,9 +192,12 @@ class Slot:
 
 def _file_of(payload: bytes) -> Any:
     """An open file with that content, in memory where the system knows how, with no name."""
-    in_memory = hasattr(os, "memfd_create")
-    file: Any = os.fdopen(os.memfd_create("interstate-call"), "w+b") if in_memory else None
-    file = file or tempfile.TemporaryFile()  # noqa: SIM115  # closed with the call
+    if hasattr(os, "memfd_create"):
+        file: Any = os.fdopen(os.memfd_create("interstate-call"), "w+b")
+    else:
+        import tempfile  # which takes some milliseconds
+
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the call
     file.write(payload)
     file.flush()
     return file

@@ -6,7 +6,7 @@ import paramiko
 
 from .transport import Transport
 
-_CHUNK = 1 << 20  # paramiko takes of it what fits a packet; a slice of a memoryview costs nothing
+_SMALL = 1 << 13  # bytes: a socket that takes any takes that many
 
 
 class Stream:
@@ -39,6 +39,18 @@ class Stream:
         view = memoryview(data).cast("B")
         while view:
             view = view[self._send(view) :]
+
+    def write_now(self, data: bytes) -> bool:
+        """Send all of data if that cannot block; return whether it was sent.
+
+        Raises:
+            OSError: The connection is gone.
+        """
+        channel = self._channel
+        size = min(_SMALL, channel.out_max_packet_size, channel.out_window_size)
+        if len(data) > size or not self._transport.writable():
+            return False
+        return self._send(memoryview(data)) == len(data)
 
     def _send(self, view: memoryview) -> int:
         size = self._channel.out_max_packet_size

@@ -112,6 +112,10 @@ class Transport(ServiceRequestingTransport):
             self.auth_handler = self.conversation
             inside(self)._send_message(message)
 
+    def writable(self) -> bool:
+        """Whether a small message can be sent without waiting for anything."""
+        return self.clear_to_send.is_set() and self.wire.writable()
+
     def settle_down(self) -> None:
         """Block in reads from now on; `close` ends them by shutting the wire down."""
         self.wire.settimeout(None)

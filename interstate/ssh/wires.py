@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -40,6 +41,7 @@ class Wire(Protocol):
     def send(self, data: bytes, /) -> int: ...
     def settimeout(self, timeout: float | None, /) -> None: ...
     def hasten(self) -> None: ...
+    def writable(self) -> bool: ...
     def shutdown(self, how: int, /) -> None: ...
     def close(self) -> None: ...
 
@@ -55,6 +57,12 @@ class _Socket(socket.socket):
         """
         if hasattr(socket, "TCP_QUICKACK") and self.family != socket.AF_UNIX:
             self.recv = self._recv_and_acknowledge  # type: ignore[method-assign]
+
+    def writable(self) -> bool:
+        """Whether a few kilobytes can be sent without waiting."""
+        poll = select.poll()
+        poll.register(self, select.POLLOUT)
+        return poll.poll(0) == [(self.fileno(), select.POLLOUT)]
 
     def _recv_and_acknowledge(self, size: int, flags: int = 0, /) -> bytes:
         data = super().recv(size, flags)
@@ -208,6 +216,10 @@ class Tunnel:
     @property
     def _closed(self) -> bool:  # paramiko asks every socket for it
         return self._channel.closed
+
+    def writable(self) -> bool:
+        """Never sure: it is another connection's buffers that this goes into."""
+        return False
 
     def shutdown(self, how: int) -> None:
         with self._channel.lock:

@@ -10,7 +10,7 @@ from typing import Any
 from .errors import ExecuteError, RemoteError
 from .executor import SSHExecutor
 from .hosts import Host, expand
-from .output import Lines, plain
+from .output import Lines, Plain
 from .remote.environ import Environ
 
 
@@ -32,7 +32,9 @@ def execute(
         hosts: The hosts to run on: URLs, aliases, ranges or Hosts; the slices are in their order.
         via: The jump host that they are reached through, or several, in order.
         return_exceptions: Return a failed host's exception in place of its result.
-        executor_options: What SSHExecutor takes besides.
+        executor_options: What SSHExecutor takes besides.  Unless said otherwise, there is one
+            worker a host, and output is shown here as it comes: plain from one host; from several
+            in whole lines, each labelled with its host.
 
     Returns:
         What `fn` returned; with `hosts`, a list of that, in the order of the hosts.
@@ -49,7 +51,7 @@ def execute(
     places = expand(host if host is not None else hosts)  # type: ignore[arg-type]
     if host is not None and len(places) != 1:
         raise ValueError(f"host={host!r} names {len(places)} hosts; give them as hosts=")
-    executor_options.setdefault("output", plain() if len(places) == 1 else Lines(labelled=True))
+    executor_options.setdefault("output", Plain() if len(places) == 1 else Lines(labelled=True))
     futures = _run_on_each(fn, takes_environ, places, via, executor_options)
     if len(futures) == 1 and not return_exceptions:
         result = futures[0].result()  # raises its own exception, with its traceback
