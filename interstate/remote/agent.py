@@ -43,10 +43,11 @@ class Agent:
         self._selector = selectors.DefaultSelector()
         self._config: dict[str, Any] = {}
         self._slots: dict[int, Slot] = {}  # by pid
-        self._idle: set[Slot] = set()
+        self._idle: dict[Slot, None] = {}  # who was busy last is first to be so again: it is warm
         self._waiting: deque[Call] = deque()
         self._outgoing: deque[bytes] = deque()
         self._unsent = memoryview(b"")  # the rest of what was begun to be written
+        self._sink_watched = False
         self._backlog = 0
         self._paused = False
         self._old_pipes: set[int] = set()
@@ -130,10 +131,12 @@ class Agent:
         self._pause(self._backlog > BACKLOG)
 
     def _watch_sink(self, wanted: bool) -> None:
-        watched = self._sink in self._selector.get_map()
-        if wanted and not watched:
+        if wanted == self._sink_watched:
+            return
+        self._sink_watched = wanted
+        if wanted:
             self._selector.register(self._sink, selectors.EVENT_WRITE, lambda: None)
-        elif watched and not wanted:
+        else:
             self._selector.unregister(self._sink)
 
     def _pause(self, wanted: bool) -> None:
@@ -157,7 +160,7 @@ class Agent:
             self._be_a_worker(slot)
         slot.forked(pid)
         self._slots[pid] = slot
-        self._idle.add(slot)
+        self._idle[slot] = None
         self._listen(slot)
 
     def _be_a_worker(self, slot: Slot) -> NoReturn:
@@ -252,7 +255,7 @@ class Agent:
             pass
         self._pass_on_output(slot)
         self._waiting.extendleft(reversed(slot.take_back()))
-        self._idle.discard(slot)
+        self._idle.pop(slot, None)
         self._listen(slot)
         slot.close()
         lost = [call.id for call in slot.calls]
@@ -270,7 +273,7 @@ class Agent:
     def _assign(self) -> None:
         """Give out what waits: one call to each idle worker, then a few behind short ones."""
         while self._waiting and self._idle:
-            self._give(self._idle.pop())
+            self._give(self._idle.popitem()[0])
         if self._waiting:
             for slot in self._slots.values():
                 self._fill(slot)
@@ -296,7 +299,7 @@ class Agent:
         self._send(wire.encode(*frame))
         self._fill(slot)
         if not slot.calls:
-            self._idle.add(slot)
+            self._idle[slot] = None
             self._take_back_for_idle()
 
     def _take_back_for_idle(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -58,8 +59,9 @@ def dump_call(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any
     Raises:
         pickle.PicklingError: It cannot be pickled; the message names the object that cannot.
     """
+    dump = pickle.dumps if _goes_by_reference(fn) and _is_plain(args, kwargs) else cloudpickle.dumps
     try:
-        return cloudpickle.dumps((fn, args, kwargs), protocol=_PROTOCOL)  # type: ignore[no-any-return]
+        return dump((fn, args, kwargs), protocol=_PROTOCOL)
     except Exception as error:
         culprit = _first_unpicklable(_parts_of_call(fn, args, kwargs))
         raise pickle.PicklingError(
@@ -74,6 +76,20 @@ def run_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]
 
 
 # ---------------------------------------------------------------------------- outcomes
+
+
+def _goes_by_reference(fn: Any) -> bool:
+    """Whether cloudpickle would send just the name of `fn`: for sure, not maybe."""
+    module = getattr(fn, "__module__", None)
+    if module is None or module == "__main__":
+        return False
+    if cloudpickle.list_registry_pickle_by_value():  # of modules; seldom used
+        return False
+    return getattr(sys.modules.get(module), getattr(fn, "__name__", ""), None) is fn
+
+
+def _is_plain(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    return not kwargs and all(type(arg) in _PLAIN for arg in args)
 
 
 def run_call(payload: bytes) -> bytes:

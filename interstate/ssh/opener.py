@@ -21,6 +21,7 @@ from .config import Config
 from .deadline import Clock, Deadline
 from .hops import Hops
 from .hostkeys import KnownHosts
+from .inbox import Inbox
 from .keys import Keyring
 from .login import Login
 from .pacing import Pacing, pauses
@@ -29,7 +30,7 @@ from .source import USER_CONFIG, ConfigSource
 from .stream import Stream
 from .transport import Transport, execute, no_handshake
 from .trouble import BusyError, WayError
-from .wires import Command, Wire, connect, tunnel
+from .wires import Command, Wire, connect, inside, tunnel
 
 
 class SSH:
@@ -179,6 +180,7 @@ class SSH:
 def _start(transport: Transport, command: str, deadline: Deadline) -> Stream:
     try:
         channel = transport.open_session(timeout=deadline.remaining())
+        inside(channel).in_buffer = Inbox()
         if execute(channel, command, deadline):
             return Stream(channel, transport)
         error: Exception | None = None

@@ -37,6 +37,8 @@ def first(host: str) -> Figures:
     """Seconds: to import interstate, and from the executor's construction to the first result."""
     begin = time.perf_counter()
     import interstate
+
+    _ = interstate.SSHExecutor  # which brings paramiko in
     from interstate.hosts import Host
 
     imported = time.perf_counter()
