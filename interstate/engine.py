@@ -185,7 +185,6 @@ class Engine:
                     entry.host = command.host
                     entry.future.host = self._hosts[command.host]
                     frame = wire.encode(wire.CALL, call, entry.payload)
-                    entry.payload = b""
                     sends.setdefault(command.host, []).append(frame)
                 else:
                     del self._calls[call]
@@ -281,6 +280,14 @@ class Engine:
             (at,) = wire.SECONDS.unpack(frame.payload)
             entry.future.started_at = at + self._clocks[host]
 
+    def _returned(
+        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
+    ) -> None:
+        entry = self._calls.get(frame.call)
+        if entry is not None:
+            entry.future.wait_again()
+            events.append(pool.Returned(host, frame.call))
+
     def _died(
         self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
     ) -> None:
@@ -321,6 +328,7 @@ _FRAMES = {
     wire.PRINTED: Engine._printed,
     wire.STARTED: Engine._started,
     wire.DIED: Engine._died,
+    wire.RETURNED: Engine._returned,
     wire.BROKEN: Engine._broke,
     wire.FAILED: Engine._agent_failed,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, _base
 from typing import TypeVar
 
 from .hosts import Host
@@ -73,6 +73,13 @@ class RemoteFuture(Future[T]):
                 self._run_callback(lambda: fn(future))
 
         super().add_done_callback(call)
+
+    def wait_again(self) -> None:
+        """Undo `set_running_or_notify_cancel`: the call has come back and was not started."""
+        with self._condition:
+            if self._state == _base.RUNNING:
+                self._state = _base.PENDING
+                self.host = None
 
     def _text(self, *streams: int) -> str:
         data = b"".join(data for stream, data in list(self._printed) if stream in streams)

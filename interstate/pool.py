@@ -58,6 +58,13 @@ class Done(NamedTuple):
     seconds: float
 
 
+class Returned(NamedTuple):
+    """A call was not started on its host, which is busy with long ones, and came back."""
+
+    host: int
+    call: int
+
+
 class Broken(NamedTuple):
     """The pool can't be used any more, though hosts may be up."""
 
@@ -70,7 +77,7 @@ class Closing(NamedTuple):
     cancel: bool = False
 
 
-Event = Submitted | Cancelled | Up | Down | Done | Broken | Closing
+Event = Submitted | Cancelled | Up | Down | Done | Returned | Broken | Closing
 
 # ---------------------------------------------------------------------------- commands
 
@@ -114,6 +121,7 @@ Command = Send | Settle | Fail | Drop | Close
 WINDOW = 0.005  # seconds of work that lie on a host besides what covers the round trip
 QUICKEST = 50e-6  # seconds: no call is taken to be quicker than this
 DEEPEST = 1000  # calls for each worker
+LONG = 0.5  # seconds: what calls are taken to need where some came back
 
 
 def depth(workers: int, seconds: float | None, round_trip: float) -> int:
@@ -137,9 +145,11 @@ class _Host:
     workers: int = 0
     depth: int = 0
     seconds: float | None = None  # a call's, lately
+    ahead: int = 0  # how many more than its workers it may have: grows with each quick call
     round_trip: float = float("inf")  # the shortest seen
     running: dict[int, float] = field(default_factory=dict)  # call -> when it was sent
     own: deque[int] = field(default_factory=deque)  # calls that wait for this very host
+    only: set[int] = field(default_factory=set)  # calls that run here and may run nowhere else
     in_turns: bool = False  # it has a place in `_turns`
     in_queues: bool = False  # it has a place in `_queues`
     closing: bool = False
@@ -152,11 +162,22 @@ class _Host:
     def has_room(self) -> bool:
         return self.up and len(self.running) < self.depth
 
-    def learn(self, seconds: float, elapsed: float) -> None:
+    def learn(self, seconds: float, elapsed: float, more: bool) -> None:
+        """Take in how long a call ran, how long it was away, and whether more calls wait."""
         self.round_trip = min(self.round_trip, max(0.0, elapsed - seconds))
         before = seconds if self.seconds is None else self.seconds
         self.seconds = before + 0.2 * (seconds - before)
-        self.depth = depth(self.workers, self.seconds, self.round_trip)
+        self._plan(self.ahead + 1 if more else 0)
+
+    def learn_that_calls_are_long(self) -> None:
+        self.seconds = max(self.seconds or 0.0, LONG)
+        self._plan(0)
+
+    def _plan(self, ahead: int) -> None:
+        """Queue calls here no faster than quick ones come back: the next may be long."""
+        most = depth(self.workers, self.seconds, self.round_trip)
+        self.depth = min(self.workers + ahead, most)
+        self.ahead = self.depth - self.workers
 
 
 class Pool:
@@ -237,9 +258,24 @@ class Pool:
         sent = host.running.pop(event.call, None) if host else None
         if host is None or sent is None:
             return  # it was given up before
-        host.learn(event.seconds, now - sent)
+        more = bool(self._waiting or host.own)
+        host.learn(event.seconds, now - sent, more)
+        host.only.discard(event.call)
         commands.append(Settle(event.call))
         self._offer(host, now)
+
+    def _returned(self, event: Returned, now: float, commands: list[Command]) -> None:
+        host = self._hosts.get(event.host)
+        if host is None or host.running.pop(event.call, None) is None:
+            return
+        host.learn_that_calls_are_long()
+        if event.call in host.only:
+            host.only.discard(event.call)
+            self._wanted[event.call] = host.index
+            host.own.appendleft(event.call)
+        else:
+            self._wanted[event.call] = None
+            self._waiting.appendleft(event.call)
 
     def _down(self, event: Down, now: float, commands: list[Command]) -> None:
         host = self._hosts.pop(event.host, None)
@@ -283,6 +319,7 @@ class Pool:
         while host.own and host.has_room:
             call = host.own.popleft()
             if self._take(call):
+                host.only.add(call)
                 self._send(host, call, now)
         self._line_up(host)
 
@@ -340,6 +377,7 @@ _HANDLERS: dict[type, Callable[[Pool, Any, float, list[Command]], None]] = {
     Cancelled: Pool._cancelled,
     Up: Pool._up,
     Done: Pool._done,
+    Returned: Pool._returned,
     Down: Pool._down,
     Broken: Pool._broke,
     Closing: Pool._close,

@@ -577,6 +577,28 @@ def test_a_call_that_was_not_sent_can_be_cancelled(executor: SSHExecutor) -> Non
     assert [outcome(future) for future in running] == [None, None]
 
 
+def test_long_calls_after_short_ones_can_be_cancelled_still(executor: SSHExecutor) -> None:
+    assert list(executor.map(abs, range(500))) == list(range(500))
+    futures = [executor.submit(time.sleep, 1.5) for _ in range(50)]
+    time.sleep(1)  # what was sent ahead, if anything, has come back by now
+    cancelled = sum(future.cancel() for future in reversed(futures))
+    assert cancelled >= 46
+    assert wait(futures, PATIENCE).not_done == set()
+
+
+def test_calls_sent_ahead_of_long_ones_come_back_and_run_on_a_free_host(host: Host) -> None:
+    with SSHExecutor([host, host], workers_per_host=1) as executor:
+
+        def job(n: int) -> int:
+            time.sleep(0 if n < 2000 else 3 if n == 2000 else 0.01)
+            return os.getppid()
+
+        futures = [executor.submit(job, n) for n in range(2100)]
+        assert wait(futures[2001:], 2.9).not_done == set()
+        assert not futures[2000].done()
+        assert len({outcome(future) for future in futures}) == 2
+
+
 def test_shutdown_finishes_what_was_submitted(host: Host) -> None:
     executor = SSHExecutor([host], workers_per_host=2)
     futures = [executor.submit(time.sleep, 0.05) for _ in range(10)]

@@ -49,6 +49,37 @@ def test_short_calls_are_sent_ahead_and_long_ones_are_not() -> None:
     assert pool.depth(1, 0.0, float("inf")) == 1 + pool.DEEPEST
 
 
+def test_what_queues_on_a_host_grows_with_quick_calls_and_begins_anew_when_it_idles() -> None:
+    p = pool.Pool(2)
+    p.handle([pool.Up(0, 1), pool.Up(1, 1)], 0.0)
+    p.handle(submit(0, host=0), 0.0)
+    p.handle([pool.Done(0, 0, 1e-6)], 0.001)
+    assert sent(p.handle(submit(*range(1, 20)), 1.0)) == {0: [1], 1: [2]}
+    assert sent(p.handle([pool.Done(0, 1, 1e-6)], 1.001)) == {0: [3, 4]}
+    assert sent(p.handle([pool.Done(0, 3, 1e-6), pool.Done(0, 4, 1e-6)], 1.002)) == {
+        0: [5, 6, 7, 8]
+    }
+
+
+def test_what_came_back_from_a_busy_host_runs_on_a_free_one() -> None:
+    p = pool.Pool(2)
+    p.handle([pool.Up(0, 1), *submit(*range(10))], 0.0)
+    assert sent(p.handle([pool.Done(0, 0, 1e-6)], 0.0)) == {0: [1, 2]}
+    assert sent(p.handle([pool.Done(0, call, 1e-6) for call in (1, 2)], 0.0)) == {0: [3, 4, 5, 6]}
+    assert sent(p.handle([pool.Done(0, call, 1e-6) for call in (3, 4, 5)], 0.0)) == {0: [7, 8, 9]}
+    assert p.handle([pool.Returned(0, call) for call in (9, 8, 7)], 1.0) == []
+    assert sent(p.handle([pool.Up(1, 2)], 1.0)) == {1: [7, 8]}
+    assert sent(p.handle([pool.Done(0, 6, 1.0)], 1.0)) == {0: [9]}
+
+
+def test_what_came_back_and_may_run_on_one_host_only_waits_for_it() -> None:
+    p = pool.Pool(2)
+    p.handle([pool.Up(0, 1), pool.Up(1, 1), *submit(1, 2, 3, host=0)], 0.0)
+    p.handle([pool.Done(0, 1, 1e-6)], 0.0)
+    assert p.handle([pool.Returned(0, 3)], 1.0) == []
+    assert p.handle([pool.Done(0, 2, 1.0)], 2.0) == [pool.Settle(2), pool.Send(0, [3])]
+
+
 def test_a_call_for_one_host_goes_there_and_nowhere_else() -> None:
     p = pool.Pool(2)
     p.handle([pool.Up(0, 1), pool.Up(1, 1)], 0.0)
@@ -194,8 +225,17 @@ class World:
             call = self.random.randrange(len(self.submitted))
             if not self.starts[call]:
                 self.handle(pool.Cancelled(call))
+        elif action < 0.6 and (full := [h for h in sorted(self.up) if self.sent[h]]):
+            self.give_back(self.random.choice(full))
         else:
             self.finish_one()
+
+    def give_back(self, host: int) -> None:
+        queued = self.sent[host][self.workers[host] :]
+        self.sent[host] = self.sent[host][: self.workers[host]]
+        for call in queued:
+            self.starts[call] -= 1
+        self.handle(*(pool.Returned(host, call) for call in reversed(queued)))
 
     def finish_one(self) -> None:
         busy = [host for host in sorted(self.up) if self.sent[host]]

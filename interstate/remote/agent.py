@@ -31,6 +31,7 @@ from .title import set_title
 READ = 1 << 18  # bytes at once
 BACKLOG = 1 << 23  # bytes that wait for stdout before the workers have to wait too
 MOMENT = 0.02  # seconds: a call that takes longer is announced, and holds no other behind it
+PATIENCE = 0.5  # seconds: when every worker is busy for longer, what waits here is given back
 
 
 class Agent:
@@ -277,6 +278,12 @@ class Agent:
         if self._waiting:
             for slot in self._slots.values():
                 self._fill(slot)
+        if self._waiting:
+            self._tick_soon()
+
+    def _tick_soon(self) -> None:
+        if self._next_tick is None:
+            self._next_tick = time.monotonic() + MOMENT
 
     def _fill(self, slot: Slot) -> None:
         while self._waiting and slot.has_room() and self._give(slot):
@@ -287,8 +294,7 @@ class Agent:
         given = slot.give(self._waiting[0])
         if given:
             self._waiting.popleft()
-            if self._next_tick is None:
-                self._next_tick = time.monotonic() + MOMENT
+            self._tick_soon()
         return given
 
     def _done(self, slot: Slot, frame: wire.Frame) -> None:
@@ -311,14 +317,23 @@ class Agent:
                 return
 
     def _tick(self) -> None:
-        """Look for calls that run for longer than a moment; go on while others may."""
+        """Look for calls that run for longer than a moment; go on while that may matter."""
         now = time.monotonic()
         for slot in self._slots.values():
             if slot.calls and not slot.announced and now - slot.since >= MOMENT:
                 self._announce(slot)
         self._assign()
+        if self._waiting and all(slot.busy_since(now - PATIENCE) for slot in self._slots.values()):
+            self._give_back()
         unsure = any(slot.calls and not slot.announced for slot in self._slots.values())
-        self._next_tick = now + MOMENT if unsure else None
+        self._next_tick = now + MOMENT if unsure or self._waiting else None
+
+    def _give_back(self) -> None:
+        """Return what waits, the newest first, to whom it came from: another host may be free."""
+        for call in reversed(self._waiting):
+            self._send(wire.encode(wire.RETURNED, call.id))
+            call.close()
+        self._waiting.clear()
 
     def _announce(self, slot: Slot) -> None:
         """Say that a call runs, free what waits behind it, and listen to its pipes."""

@@ -105,6 +105,10 @@ class Slot:
 
     # ---------------------------------------------------------------------------- calls
 
+    def busy_since(self, moment: float) -> bool:
+        """Whether one call has been running since before a moment of the monotonic clock."""
+        return bool(self.calls) and self.since <= moment
+
     def has_room(self) -> bool:
         """Whether one more call may wait behind the one that runs."""
         return not self.announced and len(self.calls) < DEPTH

@@ -23,11 +23,14 @@ DONE = 19  # a call's outcome
 DIED = 20  # the worker of a call died; JSON: how
 BROKEN = 21  # the initializer failed; an outcome
 FAILED = 22  # the agent itself failed; its traceback as text
+RETURNED = 23  # a call was not started, and would have to wait for long: it may run elsewhere
 
 # worker -> agent
 PIPES = 32  # descriptors attached: the new pipes that catch what is written to 1 and 2
 
-KINDS = frozenset((CONFIG, CALL, HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, PIPES))
+KINDS = frozenset(
+    (CONFIG, CALL, HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, PIPES)
+)
 
 HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")
