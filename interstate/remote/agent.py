@@ -28,7 +28,7 @@ from . import wire, worker
 from .slot import Call, Slot
 from .title import set_title
 
-READ = 1 << 18  # bytes at once
+READ = 1 << 16  # bytes at once
 BACKLOG = 1 << 23  # bytes that wait for stdout before the workers have to wait too
 MOMENT = 0.02  # seconds: a call that takes longer is announced, and holds no other behind it
 PATIENCE = 0.5  # seconds: when every worker is busy for longer, what waits here is given back

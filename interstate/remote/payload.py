@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import platform
 import struct
 import sys
 import time
@@ -103,7 +104,7 @@ def run_call(payload: bytes) -> bytes:
 
 
 def _run(payload: bytes) -> bytes:
-    fn, args, kwargs = pickle.loads(payload)  # noqa: S301  # from the user whose account this is
+    fn, args, kwargs = _load(payload)
     result = fn(*args, **kwargs)
     dump = pickle.dumps if type(result) in _PLAIN else cloudpickle.dumps
     try:
@@ -112,6 +113,19 @@ def _run(payload: bytes) -> bytes:
         name = f"the result of {_name(fn)}"
         culprit = _first_unpicklable(_parts(name, result)) or name
         raise pickle.PicklingError(f"{culprit} cannot be pickled: {error}") from error
+
+
+def _load(payload: bytes) -> Any:
+    try:
+        return pickle.loads(payload)  # noqa: S301  # from the user whose account this is
+    except ModuleNotFoundError as error:
+        if hasattr(error, "add_note"):
+            where = f"Python {platform.python_version()} on {platform.node()}"
+            error.add_note(
+                f"The call needs the module {error.name!r}, which {where} has not. What a script "
+                "or notebook defines travels with a call; what it imports must be there."
+            )
+        raise
 
 
 def parse_outcome(payload: bytes) -> Outcome:

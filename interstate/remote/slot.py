@@ -15,7 +15,7 @@ from typing import Any
 
 from . import wire, worker
 
-READ = 1 << 18  # bytes at once
+READ = 1 << 16  # bytes at once
 DEPTH = 8  # calls in an inbox at most; Linux lets 10 messages wait in such a socket
 _ANCILLARY = socket.CMSG_SPACE(4 * array.array("i").itemsize)
 

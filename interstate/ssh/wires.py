@@ -48,6 +48,7 @@ class Wire(Protocol):
 
 class _Socket(socket.socket):
     owner: threading.Thread | None = None
+    _poll: select.poll | None = None
 
     def hasten(self) -> None:
         """Acknowledge what comes at once, from now on, where the system can.
@@ -60,9 +61,10 @@ class _Socket(socket.socket):
 
     def writable(self) -> bool:
         """Whether a few kilobytes can be sent without waiting."""
-        poll = select.poll()
-        poll.register(self, select.POLLOUT)
-        return poll.poll(0) == [(self.fileno(), select.POLLOUT)]
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self, select.POLLOUT)
+        return [event for _, event in self._poll.poll(0)] == [select.POLLOUT]
 
     def _recv_and_acknowledge(self, size: int, flags: int = 0, /) -> bytes:
         data = super().recv(size, flags)
