@@ -69,7 +69,7 @@ class Host:
 
     @property
     def url(self) -> str:
-        """Return the host as a URL, `ssh://user@host:port`, with the parts that are known."""
+        """The host as a URL that `Host.parse` takes."""
         return f"ssh://{self}"
 
     def __str__(self) -> str:
