@@ -19,13 +19,19 @@ class Callbacks:
         self._thread: threading.Thread | None = None
 
     def run(self, callback: Callable[[], object]) -> None:
+        """Run a callback when those before it have run."""
+        self.start()
         self._queue.put(callback)
+
+    def start(self) -> None:
+        """Have the thread there: when the interpreter ends, none may be had any more."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._run, name="interstate callbacks", daemon=True
                 )
-                self._thread.start()
+                thread.start()
+                self._thread = thread
 
     def close(self) -> None:
         """Let it end when the callbacks that are there have run, and wait for it."""

@@ -88,9 +88,10 @@ class Engine:
             for i, host in enumerate(hosts)
         ]  # fmt: skip
         _engines.add(self)
+        self._thread.start()
         for link in self._links:
             link.open()
-        self._thread.start()
+        boot.shipment()  # made here while they are being opened
 
     # ------------------------------------------------------------------ for users' threads
 
@@ -107,7 +108,7 @@ class Engine:
     def new_future(self) -> RemoteFuture[Any]:
         """Return the Future of a call that may be submitted."""
         call = next(self._numbers)
-        return RemoteFuture(call, self._callbacks.run, self._cancelled)
+        return RemoteFuture(call, self._callbacks, self._cancelled)
 
     def submit(
         self, future: RemoteFuture[Any], content: bytes, name: str, host: int | None
@@ -150,7 +151,6 @@ class Engine:
     # ------------------------------------------------------------------- the engine's thread
 
     def _run(self) -> None:
-        boot.shipment()  # made while the links are being opened
         while not self._pool.finished:
             events = [self._inbox.get()]
             while not self._inbox.empty():

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, _base
 from typing import TypeVar
 
+from .callbacks import Callbacks
 from .hosts import Host
 
 T = TypeVar("T")
-RunCallback = Callable[[Callable[[], object]], None]
-
 STDOUT, STDERR = 1, 2
 
 
@@ -26,7 +25,7 @@ class RemoteFuture(Future[T]):
     """
 
     def __init__(
-        self, call: int, run_callback: RunCallback, tell_cancelled: Callable[[int], None]
+        self, call: int, callbacks: Callbacks, tell_cancelled: Callable[[int], None]
     ) -> None:
         super().__init__()
         self.call = call  # its number
@@ -34,7 +33,7 @@ class RemoteFuture(Future[T]):
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self._printed: list[tuple[int, bytes]] = []
-        self._run_callback = run_callback
+        self._callbacks = callbacks
         self._tell_cancelled = tell_cancelled
 
     @property
@@ -70,8 +69,10 @@ class RemoteFuture(Future[T]):
             if threading.get_ident() == adder:
                 fn(future)
             else:
-                self._run_callback(lambda: fn(future))
+                self._callbacks.run(lambda: fn(future))
 
+        if not self.done():
+            self._callbacks.start()
         super().add_done_callback(call)
 
     def wait_again(self) -> None:

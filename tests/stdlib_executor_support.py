@@ -338,11 +338,17 @@ class Future(RemoteFuture[Any]):
     """A RemoteFuture of no call, with the name that the tests look for."""
 
     def __init__(self) -> None:
-        super().__init__(0, _run, lambda call: None)
+        super().__init__(0, _AtOnce(), lambda call: None)
 
 
-def _run(callback: Callable[[], object]) -> None:
-    callback()
+class _AtOnce(Callbacks):
+    """Runs callbacks where they come up."""
+
+    def run(self, callback: Callable[[], object]) -> None:
+        callback()
+
+    def start(self) -> None:
+        """Start no thread."""
 
 
 def create_future(

@@ -21,7 +21,7 @@ CHAIN = {  # each layer, and what of ours it may import
     "link": {"boot", "errors", "hosts", "remote"},
     "boot": {"remote"},
     "pool": {"errors"},
-    "future": {"hosts"},
+    "future": {"callbacks", "hosts"},
     "output": {"hosts"},
     "hosts": set(),
     "errors": {"hosts"},
