@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 import cloudpickle  # type: ignore[import-untyped]
 
 from interstate import Host, RemoteFuture, SSHExecutor
+from interstate.callbacks import Callbacks
 
 from . import processes
 
