@@ -1,0 +1,71 @@
+"""A network that is slow, stands still or is cut, between us and a real sshd."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import wait
+from pathlib import Path
+
+import pytest
+
+from interstate import ConnectError, HostLost, SSHExecutor
+
+from . import processes
+from .proxy import Proxy
+from .sshd import Sshd
+
+PATIENCE = 30.0
+
+
+def test_a_slow_network_costs_time_and_nothing_else(sshd: Sshd, tmp_path: Path) -> None:
+    with Proxy(sshd.host(), tmp_path) as proxy:
+        proxy.delay = 0.05
+        with SSHExecutor([proxy.host], workers_per_host=2) as executor:
+            assert list(executor.map(abs, range(2000))) == list(range(2000))
+            data = os.urandom(3_000_000)
+            assert executor.submit(bytes, data).result(PATIENCE) == data
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_cut_connection_fails_what_ran_there_and_leaves_nothing(
+    sshd: Sshd, tmp_path: Path, reset: bool
+) -> None:
+    def job() -> None:
+        print(os.getpid())
+        time.sleep(60)
+
+    with Proxy(sshd.host(), tmp_path) as proxy:
+        with SSHExecutor([proxy.host], workers_per_host=1) as executor:
+            running = executor.submit(job)
+            waiting = executor.submit(abs, 1)
+            while not running.stdout.endswith("\n"):
+                time.sleep(0.01)
+            proxy.cut(reset=reset)
+            assert isinstance(running.exception(PATIENCE), HostLost)
+            assert isinstance(waiting.exception(PATIENCE), HostLost)
+        assert not processes.wait_gone({int(running.stdout)}, 10.0)
+
+
+def test_a_network_that_stands_still_while_connecting_is_given_up_in_time(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    with Proxy(sshd.host(), tmp_path) as proxy:
+        proxy.freeze()
+        began = time.monotonic()
+        with SSHExecutor([proxy.host], connect_timeout=1) as executor:
+            assert isinstance(executor.submit(abs, 1).exception(PATIENCE), ConnectError)
+        assert time.monotonic() - began < 5
+
+
+def test_a_network_that_stands_still_for_a_while_loses_nothing(sshd: Sshd, tmp_path: Path) -> None:
+    with (
+        Proxy(sshd.host(), tmp_path) as proxy,
+        SSHExecutor([proxy.host], workers_per_host=2) as executor,
+    ):
+        executor.submit(abs, 1).result(PATIENCE)
+        proxy.freeze()
+        futures = [executor.submit(abs, -n) for n in range(2000)]
+        assert not wait(futures, 1).done
+        proxy.thaw()
+        assert [future.result(PATIENCE) for future in futures] == list(range(2000))
