@@ -144,6 +144,13 @@ def owner() -> str:
 # ---------------------------------------------------------------------------- shipment
 
 
+_PACKAGE = b"""# what `import interstate` gives to a job
+def __getattr__(name):
+    from interstate.remote import environ
+    if name in ("Environ", "slices"):
+        return getattr(environ, name)
+    raise AttributeError(f"over there, interstate has Environ and slices, and no {name}")
+"""
 _building = threading.Lock()
 
 
@@ -155,7 +162,9 @@ def shipment() -> bytes:
 
 @functools.cache
 def _build_shipment() -> bytes:
-    modules = {"interstate": (True, b"", marshal.dumps(compile(b"", "<interstate>", "exec")))}
+    modules = {
+        "interstate": (True, _PACKAGE, marshal.dumps(compile(_PACKAGE, "<interstate>", "exec")))
+    }
     for name in (f"{__package__}.remote", "cloudpickle", "tblib"):
         modules.update(_modules_of(name))
     loader = modules[f"{__package__}.remote.loader"][1]

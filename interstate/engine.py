@@ -30,7 +30,7 @@ from .errors import BrokenSSHExecutor, HostLost, InterstateError
 from .future import RemoteFuture
 from .hosts import Host
 from .link import Arrived, Down, Link, Up
-from .outcome import result_of, worker_died
+from .outcome import result_of, shown, worker_died
 from .output import Output
 from .remote import payload, wire
 
@@ -91,7 +91,11 @@ class Engine:
         self._thread.start()
         for link in self._links:
             link.open()
-        boot.shipment()  # made here while they are being opened
+        try:
+            boot.shipment()  # made here while they are being opened
+        except Exception as error:
+            self.abort(BrokenSSHExecutor(f"the agent's sources cannot be read: {error}"))
+            raise
 
     # ------------------------------------------------------------------ for users' threads
 
@@ -194,7 +198,7 @@ class Engine:
 
     def _settle(self, command: pool.Settle, outcomes: dict[int, Any]) -> None:
         entry, outcome = self._calls.pop(command.call), outcomes[command.call]
-        self._settings.output.ended(command.call)
+        self._settings.output.ended((entry.host, command.call))
         if isinstance(outcome, payload.Outcome):
             ended = outcome.started + outcome.seconds + self._clocks[entry.host]
             entry.future.finished_at = min(ended, time.time())
@@ -206,7 +210,7 @@ class Engine:
 
     def _fail(self, command: pool.Fail, outcomes: dict[int, Any]) -> None:
         entry = self._calls.pop(command.call)
-        self._settings.output.ended(command.call)
+        self._settings.output.ended((entry.host, command.call))
         if entry.future.running() or _set_running(entry.future):
             _set_outcome(entry.future, False, _copy(command.error))
 
@@ -267,10 +271,12 @@ class Engine:
         self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
     ) -> None:
         stream, data = frame.payload[0], frame.payload[1:]
-        entry = self._calls.get(frame.call)
+        entry, call = self._calls.get(frame.call), frame.call
         if entry is not None:
             entry.future._printed.append((stream, data))
-        self._settings.output.printed(self._hosts[host], frame.call, stream, data)
+        elif call < wire.NO_CALL:  # a thread that goes on when its call has ended
+            call = wire.NO_CALL
+        self._settings.output.printed(self._hosts[host], (host, call), stream, data)
 
     def _started(
         self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
@@ -293,6 +299,8 @@ class Engine:
     ) -> None:
         status = json.loads(frame.payload)["exit_status"]
         entry = self._calls.get(frame.call)
+        if entry is None and frame.call:
+            return  # it was given up before
         what = entry.name if entry is not None else "the initializer"
         where = self._hosts[host]
         error = worker_died(status, what, where)
@@ -359,7 +367,7 @@ def _copy(error: InterstateError) -> InterstateError:
 
 
 def _broken_by(host: Host, error: BaseException) -> BrokenSSHExecutor:
-    problem = BrokenSSHExecutor(f"{host}: the initializer failed: {error!r}")
+    problem = BrokenSSHExecutor(f"{host}: the initializer failed: {shown(error)}")
     problem.__cause__ = error
     return problem
 

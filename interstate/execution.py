@@ -56,7 +56,9 @@ def execute(
     if len(futures) == 1 and not return_exceptions:
         result = futures[0].result()  # raises its own exception, with its traceback
         return result if host is not None else [result]
-    results = [future.exception() or future.result() for future in futures]
+    results = [
+        future.result() if (error := future.exception()) is None else error for future in futures
+    ]
     if not return_exceptions:
         _raise_failures(places, futures, results)
     return results[0] if host is not None else results

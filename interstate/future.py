@@ -51,6 +51,13 @@ class RemoteFuture(Future[T]):
         """What the call has written to both so far, in the order in which it wrote it."""
         return self._text(STDOUT, STDERR)
 
+    def result(self, timeout: float | None = None) -> T:
+        """Return what the call returned, or raise what it raised."""
+        value = super().result(timeout)
+        if self._exception is None:
+            return value
+        raise self._exception  # one that is falsey is overlooked there
+
     def cancel(self) -> bool:
         """Cancel the call if it was not sent to a host yet; return whether it is cancelled."""
         cancelled = super().cancel()

@@ -228,6 +228,7 @@ class Link:
             while (data := self._next()) is not None:
                 with self._writing:
                     stream.write(data)
+                del data  # a payload must not live until the next one comes
 
     def _next(self) -> bytes | None:
         """What is there to be written: small pieces as one, so that they travel together."""

@@ -36,7 +36,7 @@ def result_of(outcome: payload.Outcome, name: str, host: Host | None) -> tuple[b
 
 def _not_rebuilt(outcome: payload.Outcome, what: str, error: BaseException) -> RemoteError:
     kind = "result" if outcome.status == payload.RETURNED else "exception"
-    problem = RemoteError(f"the {kind} of {what} could not be rebuilt here: {error!r}")
+    problem = RemoteError(f"the {kind} of {what} could not be rebuilt here: {shown(error)}")
     problem.__cause__ = error
     return problem
 
@@ -44,10 +44,10 @@ def _not_rebuilt(outcome: payload.Outcome, what: str, error: BaseException) -> R
 def _as_raised(error: Any, what: str) -> BaseException:
     """The exception to raise here for the one raised there."""
     if not isinstance(error, BaseException):
-        return RemoteError(f"{what} raised something that came back as {error!r}")
+        return RemoteError(f"{what} raised something that came back as {shown(error)}")
     if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
         name = type(error).__qualname__
-        problem = RemoteError(f"{what} raised {name}({', '.join(map(repr, error.args))})", name)
+        problem = RemoteError(f"{what} raised {name}({', '.join(map(shown, error.args))})", name)
         problem.__cause__ = error
         return problem
     return error
@@ -73,3 +73,11 @@ def _ended(status: int) -> str:
         name = f"signal {-status}"
     hint = " (likely out of memory, or killed by hand)" if -status == signal.SIGKILL else ""
     return f"was ended by {name}{hint}"
+
+
+def shown(value: object) -> str:
+    """Return the repr of something of the user's, whatever making it does."""
+    try:
+        return repr(value)
+    except BaseException:  # the user's code
+        return f"<{type(value).__qualname__}>"

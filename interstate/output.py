@@ -15,13 +15,16 @@ _NAMES = {1: "stdout", 2: "stderr"}
 _log = logging.getLogger("interstate")
 
 
+Call = tuple[int, int]  # a host's number and a call's: whose output it is
+
+
 class Output:
     """Told of everything that calls print.  This one does nothing with it."""
 
-    def printed(self, host: Host, call: int, stream: int, data: bytes) -> None:
+    def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
         """A call wrote to its standard output (stream 1) or error (2)."""
 
-    def ended(self, call: int) -> None:
+    def ended(self, call: Call) -> None:
         """A call prints nothing any more."""
 
 
@@ -31,7 +34,7 @@ class Plain(Output):
     def __init__(self) -> None:
         self._decoders = {stream: _decoder() for stream in (1, 2)}
 
-    def printed(self, host: Host, call: int, stream: int, data: bytes) -> None:
+    def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
         _write(_NAMES[stream], self._decoders[stream].decode(data))
 
 
@@ -50,15 +53,15 @@ class Told(Output):
     ) -> None:
         self._tell = tell
         self._run = run
-        self._decoders: dict[tuple[int, int], codecs.IncrementalDecoder] = {}
+        self._decoders: dict[tuple[Call, int], codecs.IncrementalDecoder] = {}
 
-    def printed(self, host: Host, call: int, stream: int, data: bytes) -> None:
+    def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
         decoder = self._decoders.setdefault((call, stream), _decoder())
         text = decoder.decode(data)
         if text:
             self._run(lambda: self._tell(host, _NAMES[stream], text))
 
-    def ended(self, call: int) -> None:
+    def ended(self, call: Call) -> None:
         for stream in _NAMES:
             self._decoders.pop((call, stream), None)
 
@@ -73,21 +76,22 @@ class Lines(Output):
     def __init__(self, labelled: bool) -> None:
         self._labelled = labelled
         self._lock = threading.Lock()
-        self._rests: dict[tuple[int, int], tuple[Host, bytes]] = {}
+        self._begun: dict[tuple[Call, int], tuple[Host, list[bytes]]] = {}
 
-    def printed(self, host: Host, call: int, stream: int, data: bytes) -> None:
-        _, rest = self._rests.pop((call, stream), (host, b""))
-        *lines, rest = (rest + data).split(b"\n")
+    def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
+        _, pieces = self._begun.setdefault((call, stream), (host, []))
+        whole, newline, rest = data.rpartition(b"\n")
+        if newline:
+            self._show(host, stream, b"".join((*pieces, whole)).split(b"\n"))
+            pieces.clear()
         if rest:
-            self._rests[call, stream] = host, rest
-        if lines:
-            self._show(host, stream, lines)
+            pieces.append(rest)
 
-    def ended(self, call: int) -> None:
+    def ended(self, call: Call) -> None:
         for stream in _NAMES:
-            host, rest = self._rests.pop((call, stream), (None, b""))
-            if host is not None:
-                self._show(host, stream, [rest])
+            host, pieces = self._begun.pop((call, stream), (None, []))
+            if host is not None and pieces:
+                self._show(host, stream, [b"".join(pieces)])
 
     def _show(self, host: Host, stream: int, lines: list[bytes]) -> None:
         label = f"[{host}] " if self._labelled else ""
@@ -106,8 +110,9 @@ def _write(stream: str, text: str) -> None:
     if file is None or not text:
         return
     try:
-        encoding = file.encoding or "utf-8"
+        encoding = getattr(file, "encoding", None) or "utf-8"
         file.write(text.encode(encoding, "replace").decode(encoding))
-        file.flush()
-    except (OSError, ValueError):  # closed: what is printed is on the Futures still
+        if hasattr(file, "flush"):
+            file.flush()
+    except Exception:  # the user's file, closed or odd: what is printed is on the Futures still
         _log.debug("cannot show what was printed", exc_info=True)

@@ -16,6 +16,8 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, as_completed, wait
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -325,6 +327,42 @@ def test_many_deaths_in_a_row_lose_no_other_call(executor: SSHExecutor) -> None:
             assert outcome(future) == n
 
 
+def test_a_falsey_exception_is_raised_too(executor: SSHExecutor) -> None:
+    class NothingError(Exception):
+        def __bool__(self) -> bool:
+            return False
+
+    def job() -> None:
+        raise NothingError
+
+    with pytest.raises(NothingError):
+        outcome(executor.submit(job))
+
+
+def test_exceptions_that_misbehave_end_truthfully(executor: SSHExecutor) -> None:
+    @dataclass(frozen=True)
+    class FrozenError(Exception):
+        code: int
+
+    class ExitsWhenPickledError(Exception):
+        def __reduce__(self) -> Any:
+            raise SystemExit(1)
+
+    class Unshowable:
+        def __repr__(self) -> str:
+            raise ValueError("no repr")
+
+    def throw(error: type[BaseException], *args: Any) -> None:
+        raise error(*args)
+
+    assert "FrozenError" in repr(failure(executor.submit(lambda: throw(FrozenError, 3))))
+    assert isinstance(failure(executor.submit(lambda: throw(ExitsWhenPickledError))), RemoteError)
+    assert isinstance(
+        failure(executor.submit(lambda: throw(SystemExit, Unshowable()))), RemoteError
+    )
+    assert outcome(executor.submit(abs, -1)) == 1
+
+
 # ------------------------------------------------------------------------------ pickling
 
 
@@ -562,6 +600,106 @@ def test_an_output_callable_may_submit_and_wait(host: Host) -> None:
         assert found.get(timeout=PATIENCE) == 7
 
 
+def test_threads_of_a_call_may_print_together(executor: SSHExecutor) -> None:
+    def job() -> None:
+        def chatter(n: int) -> None:
+            for _ in range(500):
+                print(n)
+
+        threads = [threading.Thread(target=chatter, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    future = executor.submit(job)
+    outcome(future)
+    assert future.stderr == ""
+    assert sorted(future.stdout.replace("\n", "")) == sorted("0123" * 500)
+
+
+@pytest.mark.parametrize("end", ["return", "sys.exit"])
+def test_a_forked_child_that_comes_back_does_not_answer_for_its_parent(
+    executor: SSHExecutor, end: str
+) -> None:
+    def job() -> int:
+        child = os.fork()
+        if child == 0:
+            if end == "sys.exit":
+                sys.exit(7)
+            return -1
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    futures = [executor.submit(job) for _ in range(20)]
+    assert {outcome(future) for future in futures} == {7 if end == "sys.exit" else 0}
+
+
+def test_a_signal_handler_that_raises_in_a_print_tears_nothing(executor: SSHExecutor) -> None:
+    def job() -> str:
+        class LateError(Exception):
+            pass
+
+        def handler(*_: object) -> None:
+            raise LateError
+
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            while True:
+                print("x" * 100_000)
+        except LateError:
+            return "late"
+
+    assert [outcome(executor.submit(job)) for _ in range(5)] == ["late"] * 5
+
+
+def test_what_a_grandchild_prints_late_is_not_the_next_calls(host: Host) -> None:
+    with SSHExecutor([host], workers_per_host=1) as executor:
+        outcome(executor.submit(subprocess.run, "(sleep 0.3; echo late) &", shell=True, check=True))
+        after = executor.submit(time.sleep, 0.6)
+        outcome(after)
+        assert after.stdout == ""
+
+
+def test_an_initializer_may_print_more_than_a_pipe_holds(host: Host) -> None:
+    def initializer() -> None:
+        subprocess.run(["seq", "100000"], check=True)
+
+    with SSHExecutor([host], workers_per_host=1, initializer=initializer) as executor:
+        assert outcome(executor.submit(abs, -1)) == 1
+
+
+def test_a_stream_that_is_detached_or_changed_is_the_next_calls_as_new(
+    executor: SSHExecutor,
+) -> None:
+    def spoil() -> None:
+        sys.stdout.reconfigure(encoding="ascii", errors="strict")  # type: ignore[union-attr]
+        sys.stderr.detach()  # type: ignore[union-attr]
+
+    for _ in range(4):
+        outcome(executor.submit(spoil))
+    futures = [executor.submit(lambda: print("ü", file=sys.stderr)) for _ in range(4)]
+    for future in futures:
+        outcome(future)
+    assert {future.stderr for future in futures} == {"ü\n"}
+
+
+def test_a_plain_object_will_do_as_our_own_stdout(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tee:
+        def __init__(self) -> None:
+            self.text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+    tee = Tee()
+    monkeypatch.setattr(sys, "stdout", tee)
+    assert interstate.execute(lambda: print("hello"), host=host) is None
+    assert tee.text == "hello\n"
+
+
 # ----------------------------------------------------------------- cancelling and the end
 
 
@@ -719,6 +857,24 @@ def test_a_worker_is_a_clean_place(executor: SSHExecutor) -> None:
     seen = outcome(executor.submit(look))
     assert seen.pop("descriptors") <= 10
     assert seen == {"argv": [""], "main": [], "path": False, "group": True}
+
+
+def test_a_job_may_import_interstate_for_its_slices(executor: SSHExecutor) -> None:
+    def job() -> list[int]:
+        from interstate import slices
+
+        return [environ.index for environ in slices(3)]
+
+    assert outcome(executor.submit(job)) == [0, 1, 2]
+
+
+def test_a_function_that_was_made_by_another_of_a_module_travels(
+    executor: SSHExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("made")
+    exec("def make(k):\n def job(x): return x + k\n return job\njob = make(5)", vars(module))
+    monkeypatch.setitem(sys.modules, "made", module)
+    assert outcome(executor.submit(module.job, 1)) == 6
 
 
 def test_the_repr_says_what_it_is(executor: SSHExecutor, host: Host) -> None:

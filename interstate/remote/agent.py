@@ -128,6 +128,8 @@ class Agent:
                 written = os.write(self._sink, self._unsent)
                 self._backlog -= written
                 self._unsent = self._unsent[written:]
+        if not self._unsent:
+            self._unsent = memoryview(b"")  # an empty view would keep all that was sent
         self._watch_sink(bool(self._unsent))
         self._pause(self._backlog > BACKLOG)
 
@@ -145,6 +147,8 @@ class Agent:
             self._paused = wanted
             for slot in self._slots.values():
                 self._listen(slot)
+            for pipe in self._old_pipes:
+                self._listen_to_old(pipe)
 
     # --------------------------------------------------------------------------- workers
 
@@ -161,7 +165,9 @@ class Agent:
             self._be_a_worker(slot)
         slot.forked(pid)
         self._slots[pid] = slot
-        self._idle[slot] = None
+        slot.starting = self._config["initializer"] is not None
+        if not slot.starting:
+            self._idle[slot] = None
         self._listen(slot)
 
     def _be_a_worker(self, slot: Slot) -> NoReturn:
@@ -185,7 +191,7 @@ class Agent:
         wanted: dict[int, Callable[[], object]] = {}
         if not self._paused and slot.pid in self._slots:
             wanted[slot.outbox.fileno()] = lambda: self._read_outbox(slot)
-            if slot.announced:
+            if slot.announced or slot.starting:
                 wanted.update({pipe: lambda: self._read_pipes(slot) for pipe in slot.pipes})
         for descriptor in slot.watched - wanted.keys():
             self._selector.unregister(descriptor)
@@ -209,6 +215,11 @@ class Agent:
             self._done(slot, frame)
         elif frame.kind == wire.PIPES:
             self._adopt_old_pipes(slot)
+        elif frame.kind == wire.READY:
+            slot.starting = False
+            self._listen(slot)
+            self._idle[slot] = None
+            self._assign()
         else:
             self._broken = self._broken or frame.kind == wire.BROKEN
             self._send(wire.encode(*frame))
@@ -218,7 +229,13 @@ class Agent:
         self._listen(slot)
         for pipe in slot.take_old_pipes():
             self._old_pipes.add(pipe)
-            self._watch(pipe, lambda pipe=pipe: self._read_old_pipe(pipe))  # type: ignore[misc]
+            self._listen_to_old(pipe)
+
+    def _listen_to_old(self, pipe: int) -> None:
+        if not self._paused:
+            self._watch(pipe, lambda: self._read_old_pipe(pipe))
+        elif pipe in self._selector.get_map():
+            self._selector.unregister(pipe)
 
     def _read_old_pipe(self, pipe: int) -> None:
         data = os.read(pipe, READ)
@@ -251,6 +268,7 @@ class Agent:
 
     def _died(self, slot: Slot, status: int) -> None:
         """Tell what its worker printed and answered to the end, then put another in its place."""
+        slot.reaped = True
         slot.kill()
         while self._read_outbox(slot):
             pass
@@ -260,7 +278,7 @@ class Agent:
         self._listen(slot)
         slot.close()
         lost = [call.id for call in slot.calls]
-        if not lost and slot.fresh and self._config["initializer"]:
+        if slot.starting:
             lost, self._broken = [0], True  # it was in the initializer
         how = json.dumps({"exit_status": _exit_status(status)}).encode()
         for call in lost:
@@ -304,7 +322,9 @@ class Agent:
             self._listen(slot)
         self._send(wire.encode(*frame))
         self._fill(slot)
-        if not slot.calls:
+        if slot.calls:
+            self._tick_soon()
+        else:
             self._idle[slot] = None
             self._take_back_for_idle()
 
@@ -350,11 +370,11 @@ class Agent:
         Nothing lies in the inbox behind an announced call, so while its outcome is not there, what
         is in the pipes can only be its own.
         """
-        if slot.announced and not self._read_outbox(slot):
+        if (slot.announced or slot.starting) and not self._read_outbox(slot):
             self._pass_on_output(slot)
 
     def _pass_on_output(self, slot: Slot) -> None:
-        call = slot.calls[0].id if slot.calls else 0
+        call = slot.calls[0].id if slot.calls else wire.NO_CALL | slot.pid
         for stream, data in slot.unread_output():
             self._send(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
         self._adopt_old_pipes(slot)

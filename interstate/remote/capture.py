@@ -11,6 +11,7 @@ import io
 import os
 import select
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -26,37 +27,41 @@ class Capture:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._owner = os.getpid()
+        self._lock = threading.RLock()  # a poll object refuses two threads at a time
         self._poll = select.poll()
         self._readers: dict[int, int] = {}  # the pipe's read end -> the stream it catches
-        self._texts = [
-            io.TextIOWrapper(_Raw(stream, self), "utf-8", "backslashreplace", write_through=True)
-            for stream in STREAMS
-        ]
+        self._texts = [_text(stream, self) for stream in STREAMS]
         sys.__stdout__, sys.__stderr__ = self._texts  # type: ignore[misc]
         self.restore()
 
     def renew_pipes(self) -> tuple[int, int]:
         """Put new pipes behind 1 and 2 and return their read ends; children keep the old ones."""
-        for reader in self._readers:
-            self._poll.unregister(reader)
-            os.close(reader)
-        _occupy_standard_descriptors()
-        self._readers = {_pipe_behind(stream): stream for stream in STREAMS}
-        for reader in self._readers:
-            self._poll.register(reader, select.POLLIN)
-        first, second = self._readers
-        return first, second
+        with self._lock:
+            for reader in self._readers:
+                self._poll.unregister(reader)
+                os.close(reader)
+            _occupy_standard_descriptors()
+            self._readers = {_pipe_behind(stream): stream for stream in STREAMS}
+            for reader in self._readers:
+                self._poll.register(reader, select.POLLIN)
+            first, second = self._readers
+            return first, second
 
     def drain(self) -> None:
         """Send what was written to the pipes and not read yet."""
-        for reader, event in self._poll.poll(0):
-            if event & select.POLLIN:
-                self._drain(reader)
+        with self._lock:
+            for reader, event in self._poll.poll(0):
+                if event & select.POLLIN:
+                    self._drain(reader)
 
     def restore(self) -> bool:
         """Undo what a call did to sys.stdout and sys.stderr; False when it closed 1 or 2."""
+        for index, stream in enumerate(STREAMS):
+            if not _is_intact(self._texts[index]):
+                self._texts[index] = _text(stream, self)
         sys.stdout, sys.stderr = self._texts
-        return not self._poll.poll(0)
+        with self._lock:
+            return not self._poll.poll(0)
 
     def write(self, stream: int, data: bytes) -> None:
         """Send what Python prints; in a forked child it goes to the descriptor like all else."""
@@ -69,7 +74,7 @@ class Capture:
 
     def _drain(self, reader: int) -> None:
         try:
-            while True:
+            for _ in range(16):  # 1 MB, the most that a pipe holds: a child may write on and on
                 data = os.read(reader, _CHUNK)
                 if not data:
                     return
@@ -101,6 +106,18 @@ class _Raw(io.RawIOBase):
 
     def close(self) -> None:
         """Stay open: a job that closes sys.stdout must not take it from the next one."""
+
+
+def _text(stream: int, capture: Capture) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_Raw(stream, capture), "utf-8", "backslashreplace", write_through=True)
+
+
+def _is_intact(text: io.TextIOWrapper) -> bool:
+    """Whether a call has neither detached nor reconfigured it."""
+    try:
+        return text.writable() and (text.encoding, text.errors) == ("utf-8", "backslashreplace")
+    except ValueError:
+        return False
 
 
 def _occupy_standard_descriptors() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import sys
 
 
@@ -11,8 +13,11 @@ def main() -> None:
     sys.modules["__main__"].__dict__.clear()
     source, sink = os.dup(0), os.dup(1)
     _point_standard_streams_nowhere()
-    from . import agent
+    from . import agent, worker
 
+    _, most = worker.FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # six descriptors for each worker add up
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     agent.Agent(source, sink).run()
 
 

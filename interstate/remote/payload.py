@@ -86,7 +86,8 @@ def _goes_by_reference(fn: Any) -> bool:
         return False
     if cloudpickle.list_registry_pickle_by_value():  # of modules; seldom used
         return False
-    return getattr(sys.modules.get(module), getattr(fn, "__name__", ""), None) is fn
+    name = getattr(fn, "__qualname__", "")
+    return getattr(sys.modules.get(module), name, None) is fn
 
 
 def _is_plain(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
@@ -136,12 +137,12 @@ def parse_outcome(payload: bytes) -> Outcome:
 
 def _dump_exception(error: BaseException) -> tuple[int, bytes]:
     """The exception pickled when it can be rebuilt, else described."""
-    error.__traceback__ = _without_our_frames(error.__traceback__)
+    error = BaseException.with_traceback(error, _without_our_frames(error.__traceback__))
     try:
         body = _pickle_exception(error)
         pickle.loads(body)  # noqa: S301  # our own bytes: can they be rebuilt?
         return RAISED, body
-    except Exception as obstacle:
+    except BaseException as obstacle:  # it runs the user's code
         reason = f"{type(obstacle).__name__}: {_text(obstacle)}"
     return DESCRIBED, pickle.dumps(_describe(error, reason), protocol=_PROTOCOL)
 
@@ -174,7 +175,7 @@ def _describe(error: BaseException, reason: str) -> Description:
     kind = type(error)
     try:
         lines = traceback.format_exception(kind, error, error.__traceback__)
-    except Exception as obstacle:
+    except BaseException as obstacle:
         lines = [f"(its traceback cannot be shown: {type(obstacle).__name__})"]
     return Description(
         f"{kind.__module__}.{kind.__qualname__}", _text(error), "".join(lines), reason
@@ -184,7 +185,7 @@ def _describe(error: BaseException, reason: str) -> Description:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as obstacle:
+    except BaseException as obstacle:
         return f"(its message cannot be shown: {type(obstacle).__name__})"
 
 

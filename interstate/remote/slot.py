@@ -51,7 +51,7 @@ class Slot:
         calls: What was put into the inbox and is not answered, oldest first.
         since: When the first of them could start, by the monotonic clock.
         announced: Whether the first is known to run for longer than a moment.
-        fresh: Whether the worker has not answered anything yet.
+        starting: Whether it runs its initializer.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,8 @@ class Slot:
         self.calls: deque[Call] = deque()
         self.since = 0.0
         self.announced = False
-        self.fresh = True
+        self.starting = False
+        self.reaped = False
 
     # ------------------------------------------------------------------ a worker's life
 
@@ -92,6 +93,9 @@ class Slot:
         """End the worker and what its calls started."""
         with contextlib.suppress(PermissionError, ProcessLookupError):  # nobody is left of it
             os.killpg(self.pid, signal.SIGKILL)
+        if not self.reaped:  # a call may have moved it to another group
+            with contextlib.suppress(PermissionError, ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close every descriptor of this slot; it is used no more."""
@@ -111,7 +115,7 @@ class Slot:
 
     def has_room(self) -> bool:
         """Whether one more call may wait behind the one that runs."""
-        return not self.announced and len(self.calls) < DEPTH
+        return not (self.announced or self.starting) and len(self.calls) < DEPTH
 
     def give(self, call: Call) -> bool:
         """Put a call into the inbox; False when it is full."""
@@ -151,7 +155,7 @@ class Slot:
             raise wire.ProtocolError(f"worker {self.pid} answered call {call}, which it has not")
         self.calls.popleft().close()
         self.since = time.monotonic()
-        self.announced = self.fresh = False
+        self.announced = False
 
     # --------------------------------------------------------------------------- output
 

@@ -15,5 +15,5 @@ def set_title(title: str) -> None:
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             memory.seek(start)
             memory.write(title.encode()[: end - start - 1].ljust(end - start, b"\0"))
-    except OSError:
-        pass  # no /proc: the arguments that we were started with say it too
+    except (OSError, ValueError):
+        pass  # no such /proc: the arguments that we were started with say it too

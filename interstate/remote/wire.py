@@ -26,11 +26,14 @@ FAILED = 22  # the agent itself failed; its traceback as text
 RETURNED = 23  # a call was not started, and would have to wait for long: it may run elsewhere
 
 # worker -> agent
+READY = 33  # the initializer has returned
 PIPES = 32  # descriptors attached: the new pipes that catch what is written to 1 and 2
 
 KINDS = frozenset(
-    (CONFIG, CALL, HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, PIPES)
+    (CONFIG, CALL, HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, PIPES, READY)
 )
+
+NO_CALL = 1 << 63  # with a worker's pid: what is printed while it runs no call
 
 HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")

@@ -10,11 +10,13 @@ import array
 import fcntl
 import mmap
 import os
+import resource
 import signal
 import socket
 import struct
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Sequence
 from types import ModuleType
@@ -24,6 +26,7 @@ from . import payload, wire
 from .capture import Capture
 
 CALL = struct.Struct("!Q?")  # the call's id; whether its payload is in the attached file
+FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not the agent's
 MESSAGE = 1 << 16  # bytes; a larger payload travels as a file in memory
 _ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i"))
 
@@ -51,7 +54,9 @@ class Worker:
 
     def __init__(self, inbox: socket.socket, outbox: socket.socket) -> None:
         self._inbox = inbox
-        self._call = 0
+        self._call = wire.NO_CALL | os.getpid()
+        self._pid = os.getpid()
+        self._reaped: Any = None
         self._sender = _Sender(outbox)
         self._capture = Capture(self._printed)
         self._send_new_pipes()
@@ -59,8 +64,13 @@ class Worker:
     def initialize(self, initializer: bytes) -> bool:
         """Run the initializer; say so and return False when it fails."""
         outcome = payload.run_call(initializer)
+        if os.getpid() != self._pid:
+            _end_of_a_child(outcome)
         self._capture.drain()
         if payload.parse_outcome(outcome).status == payload.RETURNED:
+            if not self._capture.restore() or self._has_left_children():
+                self._send_new_pipes()
+            self._sender.send(wire.encode(wire.READY, 0))
             return True
         self._sender.send(wire.encode(wire.BROKEN, 0, outcome))
         return False
@@ -77,11 +87,18 @@ class Worker:
         self._call, attached = CALL.unpack_from(message)
         content = _mapped(ancillary) if attached else message[CALL.size :]
         outcome = payload.run_call(content)
+        if os.getpid() != self._pid:
+            _end_of_a_child(outcome)
         self._capture.drain()
-        if not self._capture.restore() or _has_children():
+        if not self._capture.restore() or self._has_left_children():
             self._send_new_pipes()
         self._sender.send(wire.encode(wire.DONE, self._call, outcome))
         return True
+
+    def _has_left_children(self) -> bool:
+        """Whether a child is there, or one has ended, which may have left children of its own."""
+        reaped, self._reaped = self._reaped, resource.getrusage(resource.RUSAGE_CHILDREN)
+        return self._reaped != (reaped or _NONE) or _has_children()
 
     def _printed(self, stream: int, data: bytes) -> None:
         self._sender.send(wire.encode(wire.PRINTED, self._call, bytes((stream,)) + data))
@@ -118,12 +135,33 @@ class _Sender:
     def _send(self, frame: bytes, descriptors: array.array[int] | None) -> None:
         if descriptors:  # such a frame is a few bytes: it goes whole
             self._sock.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
-        else:
+        elif len(frame) <= 4096:  # goes whole or not at all
             self._sock.sendall(frame)
+        else:
+            self._send_whole(memoryview(frame))
+
+    def _send_whole(self, rest: memoryview) -> None:
+        """Send all of it, even when a signal handler raises midway; then what it raised.
+
+        `extend` notes how much was sent before any handler can run.
+        """
+        raised = None
+        while rest:
+            sent: list[int] = []
+            try:
+                sent.extend(map(self._sock.send, (rest,)))
+            except BaseException as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # it is the socket's
+                raised = raised or error
+            rest = rest[sum(sent) :]
+        if raised is not None:
+            raise raised
 
 
 def _become_a_process_of_our_own() -> None:
     """Undo what a worker must not inherit from the agent that forked it."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, FILES)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setpgid(0, 0)
@@ -154,6 +192,27 @@ def _mapped(ancillary: Sequence[Any]) -> Any:
         return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     finally:
         os.close(descriptor)
+
+
+_NONE = resource.struct_rusage((0.0, 0.0) + (0,) * 14)
+
+
+def _end_of_a_child(outcome: bytes) -> NoReturn:
+    """A process that the call forked has come back here: end it, as the end of a script would."""
+    status = 1
+    try:
+        ended = payload.parse_outcome(outcome)
+        if ended.status == payload.RETURNED:
+            status = 0
+        else:
+            error = ended.load()
+            code = (*error.args, 0)[0] if isinstance(error, SystemExit) else ""
+            if isinstance(code, int):
+                status = code & 0xFF
+            elif isinstance(error, BaseException):
+                traceback.print_exception(type(error), error, error.__traceback__)
+    finally:
+        os._exit(status)
 
 
 def _has_children() -> bool:

@@ -6,6 +6,7 @@ import paramiko
 
 from .transport import Transport
 
+_OVERHEAD = 64  # bytes of a packet that paramiko keeps for itself
 _SMALL = 1 << 13  # bytes: a socket that takes any takes that many
 
 
@@ -47,7 +48,7 @@ class Stream:
             OSError: The connection is gone.
         """
         channel = self._channel
-        size = min(_SMALL, channel.out_max_packet_size, channel.out_window_size)
+        size = min(_SMALL, channel.out_max_packet_size - _OVERHEAD, channel.out_window_size)
         if len(data) > size or not self._transport.writable():
             return False
         return self._send(memoryview(data)) == len(data)
