@@ -12,19 +12,17 @@ import contextlib
 import json
 import os
 import pickle
-import platform
 import selectors
 import signal
 import socket
-import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from importlib.util import MAGIC_NUMBER
 from typing import Any, NoReturn
 
 from . import wire, worker
+from .hello import hello
 from .slot import Call, Slot
 from .title import set_title
 
@@ -378,30 +376,6 @@ class Agent:
         for stream, data in slot.unread_output():
             self._send(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
         self._adopt_old_pipes(slot)
-
-
-def hello() -> bytes:
-    """What the other end wants to know of this Python and this host, as JSON."""
-    facts = {
-        "protocol": wire.VERSION,
-        "python": list(sys.version_info[:3]),
-        "magic": MAGIC_NUMBER.hex(),
-        "executable": sys.executable,
-        "cpus": _cpus(),
-        "platform": platform.system(),
-        "hostname": platform.node(),
-        "pid": os.getpid(),
-        "time": time.time(),
-    }
-    return json.dumps(facts).encode()
-
-
-def _cpus() -> int:
-    """How many CPUs this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 def _exit_status(status: int) -> int:
