@@ -313,6 +313,20 @@ def test_a_worker_that_dies_fails_its_call_and_is_replaced(
     assert outcome(executor.submit(abs, -1)) == 1
 
 
+def test_a_death_right_after_large_results_fails_no_other_call(executor: SSHExecutor) -> None:
+    def job(n: int) -> bytes:
+        if n % 10 == 9:
+            os._exit(1)
+        return bytes(500_000)
+
+    futures = [executor.submit(job, n) for n in range(100)]
+    for n, future in enumerate(futures):
+        if n % 10 == 9:
+            assert isinstance(failure(future), WorkerDied)
+        else:
+            assert len(outcome(future)) == 500_000
+
+
 def test_many_deaths_in_a_row_lose_no_other_call(executor: SSHExecutor) -> None:
     def job(n: int) -> int:
         if n % 5 == 0:

@@ -201,12 +201,12 @@ class Agent:
         """Pass on what a worker says; return whether there was anything."""
         try:
             frames = slot.receive()
-            for frame in frames:
+            for frame in frames or ():
                 self._pass_on(slot, frame)
         except wire.ProtocolError:  # something in the worker wrote where it must not
             slot.kill()
             return False
-        return bool(frames)
+        return frames is not None
 
     def _pass_on(self, slot: Slot, frame: wire.Frame) -> None:
         if frame.kind == wire.DONE:

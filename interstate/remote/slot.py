@@ -159,15 +159,18 @@ class Slot:
 
     # --------------------------------------------------------------------------- output
 
-    def receive(self) -> list[wire.Frame]:
-        """Return the frames that the worker has sent; a worker that closed its end is killed."""
+    def receive(self) -> list[wire.Frame] | None:
+        """Return the frames that are whole with what the worker has sent; None: nothing is there.
+
+        A worker that has closed its end is killed.
+        """
         try:
             data, ancillary, _, _ = self.outbox.recvmsg(READ, _ANCILLARY)
         except (BlockingIOError, ConnectionResetError):
-            return []
+            return None
         if not data:
             self.kill()
-            return []
+            return None
         frames = self._decoder.receive(data)
         for _, _, descriptors in ancillary:
             self._renew_pipes(descriptors)
