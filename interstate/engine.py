@@ -149,7 +149,7 @@ class Engine:
         return (
             thread is self._thread
             or any(link.owns(thread) for link in self._links)
-            or (self._callbacks.owns(thread))
+            or self._callbacks.owns(thread)
         )
 
     # ------------------------------------------------------------------- the engine's thread

@@ -8,7 +8,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from .errors import ExecuteError, RemoteError
-from .executor import SSHExecutor
+from .executor import SSHExecutor, check_function
 from .hosts import Host, expand
 from .output import Lines, Plain
 from .remote.environ import Environ
@@ -106,8 +106,7 @@ def _as_exception(error: BaseException) -> Exception:
 
 def _takes_environ(fn: Callable[..., Any]) -> bool:
     """Whether to give `fn` the environ: it needs an argument, or has one of that name."""
-    if not callable(fn):
-        raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
+    check_function(fn)
     try:
         signature = inspect.signature(fn)
     except ValueError:  # a function of C code that does not say

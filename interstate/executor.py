@@ -119,8 +119,7 @@ class SSHExecutor(Executor):
             RuntimeError: The executor has been shut down, or the interpreter is.
             BrokenSSHExecutor: The initializer has failed.
         """
-        if not callable(fn):
-            raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
+        check_function(fn)
         return self._submit(None, fn, args, kwargs)
 
     def map(
@@ -149,8 +148,7 @@ class SSHExecutor(Executor):
             ValueError: `chunksize` or `buffersize` is less than 1.
             TypeError: `fn` is not callable, or `buffersize` is no integer.
         """
-        if not callable(fn):
-            raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
+        check_function(fn)
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and not isinstance(buffersize, int):
@@ -239,6 +237,12 @@ class SSHExecutor(Executor):
     ) -> collections.deque[Future[Any]]:
         """The Futures that are submitted before the first result is taken."""
         return collections.deque(itertools.islice(submitted, buffersize))
+
+
+def check_function(fn: Any) -> None:
+    """Raise a TypeError that quotes what was given to be run, if that cannot be called."""
+    if not callable(fn):
+        raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
 
 
 def _results(

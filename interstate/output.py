@@ -32,7 +32,7 @@ class Plain(Output):
     """Shows what one call prints, as it comes."""
 
     def __init__(self) -> None:
-        self._decoders = {stream: _decoder() for stream in (1, 2)}
+        self._decoders = {stream: _decoder() for stream in _NAMES}
 
     def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
         _write(_NAMES[stream], self._decoders[stream].decode(data))

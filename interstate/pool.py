@@ -143,9 +143,8 @@ class _Host:
     index: int
     up: bool = False
     workers: int = 0
-    depth: int = 0
+    depth: int = 0  # how many calls it may have: beyond its workers, one more for each quick call
     seconds: float | None = None  # a call's, lately
-    ahead: int = 0  # how many more than its workers it may have: grows with each quick call
     round_trip: float = float("inf")  # the shortest seen
     running: dict[int, float] = field(default_factory=dict)  # call -> when it was sent
     own: deque[int] = field(default_factory=deque)  # calls that wait for this very host
@@ -167,7 +166,7 @@ class _Host:
         self.round_trip = min(self.round_trip, max(0.0, elapsed - seconds))
         before = seconds if self.seconds is None else self.seconds
         self.seconds = before + 0.2 * (seconds - before)
-        self._plan(self.ahead + 1 if more else 0)
+        self._plan(self.depth - self.workers + 1 if more else 0)
 
     def learn_that_calls_are_long(self) -> None:
         self.seconds = max(self.seconds or 0.0, LONG)
@@ -177,7 +176,6 @@ class _Host:
         """Queue calls here no faster than quick ones come back: the next may be long."""
         most = depth(self.workers, self.seconds, self.round_trip)
         self.depth = min(self.workers + ahead, most)
-        self.ahead = self.depth - self.workers
 
 
 class Pool:
@@ -245,6 +243,7 @@ class Pool:
         if event.host in self._hosts:
             host = self._hosts[event.host]
             host.running.pop(event.call, None)
+            host.only.discard(event.call)
             self._offer(host, now)
 
     def _up(self, event: Up, now: float, commands: list[Command]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -121,12 +120,8 @@ class Slot:
         """Put a call into the inbox; False when it is full."""
         try:
             call.send(self._inbox)
-        except BlockingIOError:
+        except (BlockingIOError, BrokenPipeError):  # or the worker is gone: its death will be told
             return False
-        except OSError as error:
-            if error.errno != errno.EPIPE:
-                raise
-            return False  # the worker is gone; its death will be told
         if not self.calls:
             self.since = time.monotonic()
         self.calls.append(call)
@@ -172,8 +167,10 @@ class Slot:
             self.kill()
             return None
         frames = self._decoder.receive(data)
-        for _, _, descriptors in ancillary:
-            self._renew_pipes(descriptors)
+        pipes = worker.descriptors_in(ancillary)
+        if pipes:
+            self._old_pipes.extend(self.pipes)
+            self.pipes = {pipe: stream for stream, pipe in enumerate(pipes, 1)}
         return frames
 
     def take_old_pipes(self) -> list[int]:
@@ -193,12 +190,6 @@ class Slot:
             else:  # the call has closed it
                 self._old_pipes.append(pipe)
                 del self.pipes[pipe]
-
-    def _renew_pipes(self, descriptors: Any) -> None:
-        pipes = array.array("i")
-        pipes.frombytes(descriptors[: len(descriptors) - len(descriptors) % pipes.itemsize])
-        self._old_pipes.extend(self.pipes)
-        self.pipes = {pipe: stream for stream, pipe in enumerate(pipes, 1)}
 
 
 def _file_of(payload: bytes) -> Any:

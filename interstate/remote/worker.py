@@ -56,20 +56,15 @@ class Worker:
         self._inbox = inbox
         self._call = wire.NO_CALL | os.getpid()
         self._pid = os.getpid()
-        self._reaped: Any = None
+        self._reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._sender = _Sender(outbox)
         self._capture = Capture(self._printed)
         self._send_new_pipes()
 
     def initialize(self, initializer: bytes) -> bool:
         """Run the initializer; say so and return False when it fails."""
-        outcome = payload.run_call(initializer)
-        if os.getpid() != self._pid:
-            _end_of_a_child(outcome)
-        self._capture.drain()
+        outcome = self._run(initializer)
         if payload.parse_outcome(outcome).status == payload.RETURNED:
-            if not self._capture.restore() or self._has_left_children():
-                self._send_new_pipes()
             self._sender.send(wire.encode(wire.READY, 0))
             return True
         self._sender.send(wire.encode(wire.BROKEN, 0, outcome))
@@ -86,19 +81,24 @@ class Worker:
             return False
         self._call, attached = CALL.unpack_from(message)
         content = _mapped(ancillary) if attached else message[CALL.size :]
+        outcome = self._run(content)
+        self._sender.send(wire.encode(wire.DONE, self._call, outcome))
+        return True
+
+    def _run(self, content: Any) -> bytes:
+        """Run a call and return its outcome, once all that it printed is sent."""
         outcome = payload.run_call(content)
         if os.getpid() != self._pid:
             _end_of_a_child(outcome)
         self._capture.drain()
         if not self._capture.restore() or self._has_left_children():
             self._send_new_pipes()
-        self._sender.send(wire.encode(wire.DONE, self._call, outcome))
-        return True
+        return outcome
 
     def _has_left_children(self) -> bool:
         """Whether a child is there, or one has ended, which may have left children of its own."""
         reaped, self._reaped = self._reaped, resource.getrusage(resource.RUSAGE_CHILDREN)
-        return self._reaped != (reaped or _NONE) or _has_children()
+        return self._reaped != reaped or _has_children()
 
     def _printed(self, stream: int, data: bytes) -> None:
         self._sender.send(wire.encode(wire.PRINTED, self._call, bytes((stream,)) + data))
@@ -184,17 +184,19 @@ def _die_with(lifeline: int) -> None:
 
 def _mapped(ancillary: Sequence[Any]) -> Any:
     """The content of the file that came along, mapped, so that all workers share one copy."""
-    descriptors = array.array("i")
-    for _, _, data in ancillary:
-        descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-    descriptor = descriptors[0]
+    descriptor = descriptors_in(ancillary)[0]
     try:
         return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     finally:
         os.close(descriptor)
 
 
-_NONE = resource.struct_rusage((0.0, 0.0) + (0,) * 14)
+def descriptors_in(ancillary: Sequence[Any]) -> array.array[int]:
+    """The descriptors that came along with a message, as `recvmsg` tells of them."""
+    descriptors = array.array("i")
+    for _, _, data in ancillary:
+        descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return descriptors
 
 
 def _end_of_a_child(outcome: bytes) -> NoReturn:
