@@ -16,17 +16,16 @@ import json
 import logging
 import pickle
 import queue
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import InvalidStateError
 from typing import Any, NamedTuple
 
-from . import boot, pool
+from . import boot, ending, pool
+from .blobs import Blob
 from .callbacks import Callbacks
-from .errors import BrokenSSHExecutor, HostLost, InterstateError
+from .errors import BrokenSSHExecutor, HostLost, HostMemoryError, InterstateError
 from .future import RemoteFuture
 from .hosts import Host
 from .link import Arrived, Down, Link, Up
@@ -56,13 +55,24 @@ class Settings(NamedTuple):
 class _Call:
     """A call on its way, and the Future that waits for it."""
 
-    __slots__ = ("future", "host", "name", "payload")
+    __slots__ = ("arriving", "blobs", "future", "host", "name", "payload")
 
-    def __init__(self, future: RemoteFuture[Any], content: bytes, name: str) -> None:
+    def __init__(
+        self, future: RemoteFuture[Any], content: bytes, blobs: Sequence[Blob], name: str
+    ) -> None:
         self.future = future
         self.host = -1  # the one that it was sent to
         self.payload = content
+        self.blobs = blobs
         self.name = name
+        self.arriving: payload.Arriving | None = None  # a large outcome that is coming in
+
+
+class _News(NamedTuple):
+    """What frames that came together tell: for the Pool, and for the Futures."""
+
+    events: list[pool.Event]
+    outcomes: dict[int, Any]  # call -> an Outcome, or the exception that it ends with
 
 
 class Engine:
@@ -87,7 +97,7 @@ class Engine:
                  settings.connect_timeout, turn, self._deliver)
             for i, host in enumerate(hosts)
         ]  # fmt: skip
-        _engines.add(self)
+        ending.watch(self)
         self._thread.start()
         for link in self._links:
             link.open()
@@ -115,10 +125,15 @@ class Engine:
         return RemoteFuture(call, self._callbacks, self._cancelled)
 
     def submit(
-        self, future: RemoteFuture[Any], content: bytes, name: str, host: int | None
+        self,
+        future: RemoteFuture[Any],
+        content: bytes,
+        blobs: Sequence[Blob],
+        name: str,
+        host: int | None,
     ) -> None:
         """Run a call, on any host or on one; its Future tells of it."""
-        self._calls[future.call] = _Call(future, content, name)
+        self._calls[future.call] = _Call(future, content, blobs, name)
         self._inbox.put(pool.Submitted(future.call, host))
 
     def close(self, *, cancel: bool = False) -> None:
@@ -170,16 +185,16 @@ class Engine:
         with self._lock:
             commands = self._pool.handle(events, time.monotonic())
             sends = self._claim(commands)
-        for host, frames in sends.items():
-            self._links[host].send(b"".join(frames))
+        for host, calls in sends.items():
+            self._send(self._links[host], calls)
         for command in commands:
             perform = _PERFORM.get(type(command))
             if perform is not None:
                 perform(self, command, outcomes or {})
 
-    def _claim(self, commands: list[pool.Command]) -> dict[int, list[bytes]]:
+    def _claim(self, commands: list[pool.Command]) -> dict[int, list[_Call]]:
         """Mark the Futures of calls to be sent as running; leave out those cancelled meanwhile."""
-        sends: dict[int, list[bytes]] = {}
+        sends: dict[int, list[_Call]] = {}
         for command in commands:  # grows while we look at it
             if not isinstance(command, pool.Send):
                 continue
@@ -188,17 +203,28 @@ class Engine:
                 if _set_running(entry.future):
                     entry.host = command.host
                     entry.future.host = self._hosts[command.host]
-                    frame = wire.encode(wire.CALL, call, entry.payload)
-                    sends.setdefault(command.host, []).append(frame)
+                    sends.setdefault(command.host, []).append(entry)
                 else:
                     del self._calls[call]
                     gone = pool.Cancelled(call, command.host)
                     commands += self._pool.handle([gone], time.monotonic())
         return sends
 
+    @staticmethod
+    def _send(link: Link, calls: list[_Call]) -> None:
+        frames = []
+        for call in calls:
+            frame = wire.encode(wire.CALL, call.future.call, call.payload)
+            if call.blobs:
+                link.send_with(call.blobs, frame)
+            else:
+                frames.append(frame)
+        if frames:
+            link.send(b"".join(frames))
+
     def _settle(self, command: pool.Settle, outcomes: dict[int, Any]) -> None:
         entry, outcome = self._calls.pop(command.call), outcomes[command.call]
-        self._settings.output.ended((entry.host, command.call))
+        self._ended(entry)
         if isinstance(outcome, payload.Outcome):
             ended = outcome.started + outcome.seconds + self._clocks[entry.host]
             entry.future.finished_at = min(ended, time.time())
@@ -210,9 +236,14 @@ class Engine:
 
     def _fail(self, command: pool.Fail, outcomes: dict[int, Any]) -> None:
         entry = self._calls.pop(command.call)
-        self._settings.output.ended((entry.host, command.call))
+        self._ended(entry)
         if entry.future.running() or _set_running(entry.future):
             _set_outcome(entry.future, False, _copy(command.error))
+
+    def _ended(self, entry: _Call) -> None:
+        self._settings.output.ended((entry.host, entry.future.call))
+        if entry.blobs and entry.host >= 0:
+            self._links[entry.host].done_with(entry.blobs)
 
     def _drop(self, command: pool.Drop, outcomes: dict[int, Any]) -> None:
         entry = self._calls.pop(command.call)
@@ -251,77 +282,83 @@ class Engine:
             self._known.notify_all()
 
     def _arrived(self, host: int, frames: list[wire.Frame]) -> None:
-        events: list[pool.Event] = []
-        outcomes: dict[int, Any] = {}
-        for frame in frames:
-            handle = _FRAMES.get(frame.kind)
+        news = _News([], {})
+        for kind, call, content in frames:
+            handle = _FRAMES.get(kind)
             if handle is None:
-                raise wire.ProtocolError(f"no agent sends a frame of kind {frame.kind}")
-            handle(self, host, frame, events, outcomes)
-        if events:
-            self._step(events, outcomes)
+                raise wire.ProtocolError(f"no agent sends a frame of kind {kind}")
+            handle(self, host, call, content, news)
+        if news.events:
+            self._step(news.events, news.outcomes)
 
-    def _done(
-        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
-    ) -> None:
-        outcome = outcomes[frame.call] = payload.parse_outcome(frame.payload)
-        events.append(pool.Done(host, frame.call, outcome.seconds))
+    def _done(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        entry = self._calls.get(call)
+        large = entry.arriving.taken() if entry is not None and entry.arriving else ()
+        outcome = news.outcomes[call] = payload.parse_outcome(content, large)
+        news.events.append(pool.Done(host, call, outcome.seconds))
 
-    def _printed(
-        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
-    ) -> None:
-        stream, data = frame.payload[0], frame.payload[1:]
-        entry, call = self._calls.get(frame.call), frame.call
+    def _large(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None:
+            entry.arriving = payload.Arriving(content)
+
+    def _part(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None and entry.arriving is not None:
+            entry.arriving.add(content)
+
+    def _printed(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        stream, data = content[0], bytes(content[1:])
+        entry = self._calls.get(call)
         if entry is not None:
             entry.future._printed.append((stream, data))
         elif call < wire.NO_CALL:  # a thread that goes on when its call has ended
             call = wire.NO_CALL
         self._settings.output.printed(self._hosts[host], (host, call), stream, data)
 
-    def _started(
-        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
-    ) -> None:
-        entry = self._calls.get(frame.call)
+    def _started(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        entry = self._calls.get(call)
         if entry is not None:
-            (at,) = wire.SECONDS.unpack(frame.payload)
+            (at,) = wire.SECONDS.unpack(content)
             entry.future.started_at = at + self._clocks[host]
 
-    def _returned(
-        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
-    ) -> None:
-        entry = self._calls.get(frame.call)
+    def _returned(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        entry = self._calls.get(call)
         if entry is not None:
+            self._links[host].done_with(entry.blobs)
             entry.future.wait_again()
-            events.append(pool.Returned(host, frame.call))
+            news.events.append(pool.Returned(host, call))
 
-    def _died(
-        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
-    ) -> None:
-        status = json.loads(frame.payload)["exit_status"]
-        entry = self._calls.get(frame.call)
-        if entry is None and frame.call:
+    def _refused(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None:
+            where = self._hosts[host]
+            why = bytes(content).decode(errors="replace")
+            news.outcomes[call] = HostMemoryError(f"{where}: {entry.name} cannot run: {why}", where)
+            news.events.append(pool.Done(host, call, 0.0))
+
+    def _died(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        status = json.loads(bytes(content))["exit_status"]
+        entry = self._calls.get(call)
+        if entry is None and call:
             return  # it was given up before
         what = entry.name if entry is not None else "the initializer"
         where = self._hosts[host]
         error = worker_died(status, what, where)
         if entry is None:
-            events.append(pool.Broken(_broken_by(where, error)))
+            news.events.append(pool.Broken(_broken_by(where, error)))
         else:
-            outcomes[frame.call] = error
-            events.append(pool.Done(host, frame.call, 0.0))
+            news.outcomes[call] = error
+            news.events.append(pool.Done(host, call, 0.0))
 
-    def _broke(
-        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
-    ) -> None:
+    def _broke(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         where = self._hosts[host]
-        _, error = result_of(payload.parse_outcome(frame.payload), "the initializer", where)
+        _, error = result_of(payload.parse_outcome(content), "the initializer", where)
         _log.critical("the initializer failed on %s", where, exc_info=error)
-        events.append(pool.Broken(_broken_by(where, error)))
+        news.events.append(pool.Broken(_broken_by(where, error)))
 
-    def _agent_failed(
-        self, host: int, frame: wire.Frame, events: list[pool.Event], outcomes: dict[int, Any]
-    ) -> None:
-        text = frame.payload.decode(errors="replace")
+    def _agent_failed(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
+        text = bytes(content).decode(errors="replace")
         raise HostLost(f"{self._hosts[host]}: the agent failed:\n{text}", self._hosts[host])
 
 
@@ -331,7 +368,7 @@ _PERFORM: dict[type, Callable[[Engine, Any, dict[int, Any]], None]] = {
     pool.Drop: Engine._drop,
     pool.Close: Engine._close,
 }
-_FRAMES = {
+_FRAMES: dict[int, Callable[[Engine, int, int, wire.Bytes, _News], None]] = {
     wire.DONE: Engine._done,
     wire.PRINTED: Engine._printed,
     wire.STARTED: Engine._started,
@@ -339,6 +376,9 @@ _FRAMES = {
     wire.RETURNED: Engine._returned,
     wire.BROKEN: Engine._broke,
     wire.FAILED: Engine._agent_failed,
+    wire.REFUSED: Engine._refused,
+    wire.LARGE: Engine._large,
+    wire.PART: Engine._part,
 }
 
 
@@ -370,26 +410,3 @@ def _broken_by(host: Host, error: BaseException) -> BrokenSSHExecutor:
     problem = BrokenSSHExecutor(f"{host}: the initializer failed: {shown(error)}")
     problem.__cause__ = error
     return problem
-
-
-# --------------------------------------------------------------------- the interpreter's end
-
-_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
-exiting = threading.Event()
-
-
-def _finish_at_exit() -> None:
-    """As with a ProcessPoolExecutor: what was submitted is finished, unless Ctrl-C ends us."""
-    exiting.set()
-    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
-    engines = list(_engines)
-    for engine in engines:
-        if interrupted:
-            engine.abort(BrokenSSHExecutor("the interpreter was interrupted"))
-        engine.close()
-    for engine in engines:
-        engine.join()
-
-
-# Before daemon threads are stopped, as concurrent.futures does; atexit would be too late.
-threading._register_atexit(_finish_at_exit)  # type: ignore[attr-defined]
