@@ -108,6 +108,8 @@ class Agent:
                 self._waiting.append(Call(frame.call, frame.payload))
             elif frame.kind == wire.CONFIG:
                 self._start(pickle.loads(frame.payload))  # noqa: S301  # from whom we work for
+            elif frame.kind == wire.RECALL:
+                self._recall(*wire.COUNT.unpack(frame.payload))
             else:
                 raise wire.ProtocolError(f"an agent takes no frame of kind {frame.kind}")
         self._assign()
@@ -342,16 +344,25 @@ class Agent:
                 self._announce(slot)
         self._assign()
         if self._waiting and all(slot.busy_since(now - PATIENCE) for slot in self._slots.values()):
-            self._give_back()
+            self._give_back(len(self._waiting))
         unsure = any(slot.calls and not slot.announced for slot in self._slots.values())
         self._next_tick = now + MOMENT if unsure or self._waiting else None
 
-    def _give_back(self) -> None:
+    def _recall(self, limit: int) -> None:
+        """Return what is asked for; take it out of the inboxes where not enough waits here."""
+        if len(self._waiting) < limit:
+            for slot in self._slots.values():
+                self._waiting.extendleft(reversed(slot.take_back()))
+                if not slot.calls and not slot.starting:
+                    self._idle[slot] = None
+        self._give_back(limit)
+
+    def _give_back(self, limit: int) -> None:
         """Return what waits, the newest first, to whom it came from: another host may be free."""
-        for call in reversed(self._waiting):
+        for _ in range(min(limit, len(self._waiting))):
+            call = self._waiting.pop()
             self._send(wire.encode(wire.RETURNED, call.id))
             call.close()
-        self._waiting.clear()
 
     def _announce(self, slot: Slot) -> None:
         """Say that a call runs, free what waits behind it, and listen to its pipes."""

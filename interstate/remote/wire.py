@@ -14,6 +14,7 @@ VERSION = 1
 # us -> agent
 CONFIG = 1  # a pickled dict: how many workers, their initializer, for whom
 CALL = 2  # a call's payload
+RECALL = 3  # return what has not started, the newest first; COUNT: how many calls at most
 
 # agent -> us
 HELLO = 16  # JSON: what Python, how many CPUs, …
@@ -30,13 +31,28 @@ READY = 33  # the initializer has returned
 PIPES = 32  # descriptors attached: the new pipes that catch what is written to 1 and 2
 
 KINDS = frozenset(
-    (CONFIG, CALL, HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, PIPES, READY)
+    (
+        CONFIG,
+        CALL,
+        RECALL,
+        HELLO,
+        STARTED,
+        PRINTED,
+        DONE,
+        DIED,
+        BROKEN,
+        FAILED,
+        RETURNED,
+        PIPES,
+        READY,
+    )
 )
 
 NO_CALL = 1 << 63  # with a worker's pid: what is printed while it runs no call
 
 HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")
+COUNT = struct.Struct("!Q")
 
 
 class ProtocolError(Exception):
