@@ -13,14 +13,16 @@ FILES = sorted(HOUSE.rglob("*.py"))
 CHAIN = {  # each layer, and what of ours it may import
     "executor": {"callbacks", "engine", "errors", "future", "hosts", "output", "remote", "ssh"},
     "engine": {
-        *("boot", "callbacks", "errors", "future", "hosts", "link"),
+        *("boot", "callbacks", "errors", "events", "future", "hosts", "link"),
         *("outcome", "output", "pool", "remote"),
     },
     "outcome": {"errors", "hosts", "remote"},
     "callbacks": set(),
     "link": {"boot", "errors", "hosts", "remote"},
     "boot": {"remote"},
-    "pool": {"errors"},
+    "pool": {"errors", "events", "room"},
+    "events": {"errors"},
+    "room": set(),
     "future": {"callbacks", "hosts"},
     "output": {"hosts"},
     "hosts": set(),
@@ -66,7 +68,8 @@ def test_imports_go_one_way(layer: str) -> None:
 
 def test_the_pool_is_pure() -> None:
     forbidden = {"threading", "queue", "time", "socket", "paramiko", "asyncio", "logging", "os"}
-    assert not {name.split(".")[0] for name in imports(HOUSE / "pool.py")} & forbidden
+    for module in ("pool.py", "room.py", "events.py"):
+        assert not {name.split(".")[0] for name in imports(HOUSE / module)} & forbidden
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOUSE)))
