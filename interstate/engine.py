@@ -18,11 +18,11 @@ import pickle
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import InvalidStateError
 from typing import Any, NamedTuple
 
-from . import boot, ending, pool
+from . import boot, ending, events, pool
 from .blobs import Blob
 from .callbacks import Callbacks
 from .errors import BrokenSSHExecutor, HostLost, HostMemoryError, InterstateError
@@ -71,7 +71,7 @@ class _Call:
 class _News(NamedTuple):
     """What frames that came together tell: for the Pool, and for the Futures."""
 
-    events: list[pool.Event]
+    happened: list[events.Event]
     outcomes: dict[int, Any]  # call -> an Outcome, or the exception that it ends with
 
 
@@ -81,7 +81,7 @@ class Engine:
     def __init__(self, hosts: Sequence[Host], settings: Settings) -> None:
         self._hosts = hosts
         self._settings = settings
-        self._inbox: queue.SimpleQueue[pool.Event] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[int | events.Event] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the Pool and _calls
         self._pool = pool.Pool(len(hosts))
         self._calls: dict[int, _Call] = {}
@@ -134,16 +134,16 @@ class Engine:
     ) -> None:
         """Run a call, on any host or on one; its Future tells of it."""
         self._calls[future.call] = _Call(future, content, blobs, name)
-        self._inbox.put(pool.Submitted(future.call, host))
+        self._inbox.put(future.call if host is None else events.Submitted([future.call], host))
 
     def close(self, *, cancel: bool = False) -> None:
         """End when all calls have ended; cancel those that wait if asked.  Returns at once."""
-        self._inbox.put(pool.Closing(cancel))
+        self._inbox.put(events.Closing(cancel))
 
     def abort(self, error: InterstateError) -> None:
         """End now, and what runs with it.  Returns at once."""
-        self._inbox.put(pool.Broken(error))
-        self._inbox.put(pool.Closing())
+        self._inbox.put(events.Broken(error))
+        self._inbox.put(events.Closing())
 
     def join(self) -> None:
         """Wait for the end; a thread of our own, which cannot wait for itself, returns at once."""
@@ -158,7 +158,7 @@ class Engine:
 
     def _cancelled(self, call: int) -> None:
         """A Future was cancelled: forget its call."""
-        self._inbox.put(pool.Cancelled(call))
+        self._inbox.put(events.Cancelled(call))
 
     def _owns(self, thread: threading.Thread) -> bool:
         return (
@@ -171,19 +171,27 @@ class Engine:
 
     def _run(self) -> None:
         while not self._pool.finished:
-            events = [self._inbox.get()]
-            while not self._inbox.empty():
-                events.append(self._inbox.get())
-            self._step(events)
+            self._step(self._posted())
         for link in self._links:
             link.join()
         self._settings.close()
         self._callbacks.close()
 
-    def _step(self, events: Iterable[pool.Event], outcomes: dict[int, Any] | None = None) -> None:
+    def _posted(self) -> list[events.Event]:
+        """Wait for what is posted, and return all that is."""
+        happened: list[events.Event] = []
+        while not happened or not self._inbox.empty():
+            item = self._inbox.get()
+            if isinstance(item, int):
+                events.add_submitted(happened, item)
+            else:
+                happened.append(item)
+        return happened
+
+    def _step(self, happened: list[events.Event], outcomes: dict[int, Any] | None = None) -> None:
         """Let the Pool decide, and do what it says: send first, then settle."""
         with self._lock:
-            commands = self._pool.handle(events, time.monotonic())
+            commands = self._pool.handle(happened, time.monotonic())
             sends = self._claim(commands)
         for host, calls in sends.items():
             self._send(self._links[host], calls)
@@ -192,23 +200,27 @@ class Engine:
             if perform is not None:
                 perform(self, command, outcomes or {})
 
-    def _claim(self, commands: list[pool.Command]) -> dict[int, list[_Call]]:
+    def _claim(self, commands: list[events.Command]) -> dict[int, list[_Call]]:
         """Mark the Futures of calls to be sent as running; leave out those cancelled meanwhile."""
         sends: dict[int, list[_Call]] = {}
         for command in commands:  # grows while we look at it
-            if not isinstance(command, pool.Send):
+            if not isinstance(command, events.Send):
                 continue
-            for call in command.calls:
-                entry = self._calls[call]
-                if _set_running(entry.future):
-                    entry.host = command.host
-                    entry.future.host = self._hosts[command.host]
-                    sends.setdefault(command.host, []).append(entry)
-                else:
-                    del self._calls[call]
-                    gone = pool.Cancelled(call, command.host)
-                    commands += self._pool.handle([gone], time.monotonic())
+            claimed = [call for call in command.calls if self._claim_one(command.host, call)]
+            if claimed:
+                sends.setdefault(command.host, []).extend(map(self._calls.__getitem__, claimed))
+            if len(claimed) < len(command.calls):
+                unsent = events.Unsent(command.host, [*{*command.calls} - {*claimed}])
+                commands += self._pool.handle([unsent], time.monotonic())
         return sends
+
+    def _claim_one(self, host: int, call: int) -> bool:
+        entry = self._calls[call]
+        if not _set_running(entry.future):
+            del self._calls[call]
+            return False
+        entry.host, entry.future.host = host, self._hosts[host]
+        return True
 
     @staticmethod
     def _send(link: Link, calls: list[_Call]) -> None:
@@ -222,8 +234,12 @@ class Engine:
         if frames:
             link.send(b"".join(frames))
 
-    def _settle(self, command: pool.Settle, outcomes: dict[int, Any]) -> None:
-        entry, outcome = self._calls.pop(command.call), outcomes[command.call]
+    def _settle(self, command: events.Settle, outcomes: dict[int, Any]) -> None:
+        for call in command.calls:
+            self._settle_one(call, outcomes[call])
+
+    def _settle_one(self, call: int, outcome: Any) -> None:
+        entry = self._calls.pop(call)
         self._ended(entry)
         if isinstance(outcome, payload.Outcome):
             ended = outcome.started + outcome.seconds + self._clocks[entry.host]
@@ -234,23 +250,29 @@ class Engine:
             entry.future.finished_at = time.time()
             _set_outcome(entry.future, False, outcome)
 
-    def _fail(self, command: pool.Fail, outcomes: dict[int, Any]) -> None:
-        entry = self._calls.pop(command.call)
-        self._ended(entry)
-        if entry.future.running() or _set_running(entry.future):
-            _set_outcome(entry.future, False, _copy(command.error))
+    def _fail(self, command: events.Fail, outcomes: dict[int, Any]) -> None:
+        for call in command.calls:
+            entry = self._calls.pop(call)
+            self._ended(entry)
+            if entry.future.running() or _set_running(entry.future):
+                _set_outcome(entry.future, False, _copy(command.error))
 
     def _ended(self, entry: _Call) -> None:
         self._settings.output.ended((entry.host, entry.future.call))
         if entry.blobs and entry.host >= 0:
             self._links[entry.host].done_with(entry.blobs)
 
-    def _drop(self, command: pool.Drop, outcomes: dict[int, Any]) -> None:
-        entry = self._calls.pop(command.call)
-        if entry.future.cancel():
-            _set_running(entry.future)  # tells who waits
+    def _drop(self, command: events.Drop, outcomes: dict[int, Any]) -> None:
+        for call in command.calls:
+            entry = self._calls.pop(call)
+            if entry.future.cancel():
+                _set_running(entry.future)  # tells who waits
 
-    def _close(self, command: pool.Close, outcomes: dict[int, Any]) -> None:
+    def _recall(self, command: events.Recall, outcomes: dict[int, Any]) -> None:
+        limit = wire.COUNT.pack(command.limit)
+        self._links[command.host].send(wire.encode(wire.RECALL, 0, limit))
+
+    def _close(self, command: events.Close, outcomes: dict[int, Any]) -> None:
         self._links[command.host].close()
 
     # ----------------------------------------------------------------------- from the links
@@ -262,7 +284,7 @@ class Engine:
             self._up(host, message.hello)
         else:
             self._note_workers(host, 0)
-            self._inbox.put(pool.Down(host, message.error))
+            self._inbox.put(events.Down(host, message.error))
 
     def _up(self, host: int, hello: boot.Hello) -> None:
         workers = self._settings.workers_per_host or hello.cpus
@@ -273,7 +295,7 @@ class Engine:
         }
         self._clocks[host] = time.time() - hello.time
         self._links[host].send(wire.encode(wire.CONFIG, 0, pickle.dumps(config, protocol=4)))
-        self._inbox.put(pool.Up(host, workers))
+        self._inbox.put(events.Up(host, workers))
         self._note_workers(host, workers)  # who waited for it submits after the Up
 
     def _note_workers(self, host: int, workers: int) -> None:
@@ -288,14 +310,14 @@ class Engine:
             if handle is None:
                 raise wire.ProtocolError(f"no agent sends a frame of kind {kind}")
             handle(self, host, call, content, news)
-        if news.events:
-            self._step(news.events, news.outcomes)
+        if news.happened:
+            self._step(news.happened, news.outcomes)
 
     def _done(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         entry = self._calls.get(call)
         large = entry.arriving.taken() if entry is not None and entry.arriving else ()
         outcome = news.outcomes[call] = payload.parse_outcome(content, large)
-        news.events.append(pool.Done(host, call, outcome.seconds))
+        events.add_done(news.happened, host, call, outcome.seconds)
 
     def _large(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         entry = self._calls.get(call)
@@ -321,13 +343,14 @@ class Engine:
         if entry is not None:
             (at,) = wire.SECONDS.unpack(content)
             entry.future.started_at = at + self._clocks[host]
+            news.happened.append(events.Started(host, call))
 
     def _returned(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         entry = self._calls.get(call)
         if entry is not None:
             self._links[host].done_with(entry.blobs)
             entry.future.wait_again()
-            news.events.append(pool.Returned(host, call))
+            news.happened.append(events.Returned(host, [call]))
 
     def _refused(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         entry = self._calls.get(call)
@@ -335,7 +358,7 @@ class Engine:
             where = self._hosts[host]
             why = bytes(content).decode(errors="replace")
             news.outcomes[call] = HostMemoryError(f"{where}: {entry.name} cannot run: {why}", where)
-            news.events.append(pool.Done(host, call, 0.0))
+            events.add_done(news.happened, host, call, 0.0)
 
     def _died(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         status = json.loads(bytes(content))["exit_status"]
@@ -346,16 +369,16 @@ class Engine:
         where = self._hosts[host]
         error = worker_died(status, what, where)
         if entry is None:
-            news.events.append(pool.Broken(_broken_by(where, error)))
+            news.happened.append(events.Broken(_broken_by(where, error)))
         else:
             news.outcomes[call] = error
-            news.events.append(pool.Done(host, call, 0.0))
+            events.add_done(news.happened, host, call, 0.0)
 
     def _broke(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         where = self._hosts[host]
         _, error = result_of(payload.parse_outcome(content), "the initializer", where)
         _log.critical("the initializer failed on %s", where, exc_info=error)
-        news.events.append(pool.Broken(_broken_by(where, error)))
+        news.happened.append(events.Broken(_broken_by(where, error)))
 
     def _agent_failed(self, host: int, call: int, content: wire.Bytes, news: _News) -> None:
         text = bytes(content).decode(errors="replace")
@@ -363,10 +386,11 @@ class Engine:
 
 
 _PERFORM: dict[type, Callable[[Engine, Any, dict[int, Any]], None]] = {
-    pool.Settle: Engine._settle,
-    pool.Fail: Engine._fail,
-    pool.Drop: Engine._drop,
-    pool.Close: Engine._close,
+    events.Settle: Engine._settle,
+    events.Fail: Engine._fail,
+    events.Drop: Engine._drop,
+    events.Close: Engine._close,
+    events.Recall: Engine._recall,
 }
 _FRAMES: dict[int, Callable[[Engine, int, int, wire.Bytes, _News], None]] = {
     wire.DONE: Engine._done,

@@ -347,15 +347,24 @@ class Agent:
                 self._announce(slot)
         self._assign()
         if self._waiting and all(slot.busy_since(now - PATIENCE) for slot in self._slots.values()):
-            self._give_back()
+            self._give_back(len(self._waiting))
         unsure = any(slot.calls and not slot.announced for slot in self._slots.values())
         self._next_tick = now + MOMENT if unsure or self._waiting else None
 
-    def _give_back(self) -> None:
+    def _recall(self, _: int, content: wire.Bytes) -> None:
+        """Return what is asked for; take it out of the inboxes where not enough waits here."""
+        (limit,) = wire.COUNT.unpack(content)
+        if len(self._waiting) < limit:
+            for slot in self._slots.values():
+                self._waiting.extendleft(reversed(slot.take_back()))
+                if not slot.calls and not slot.starting:
+                    self._idle[slot] = None
+        self._give_back(limit)
+
+    def _give_back(self, limit: int) -> None:
         """Return what waits, the newest first, to whom it came from: another host may be free."""
-        for call in reversed(self._waiting):
-            self._sink.put(wire.encode(wire.RETURNED, call.id))
-        self._waiting.clear()
+        for _ in range(min(limit, len(self._waiting))):
+            self._sink.put(wire.encode(wire.RETURNED, self._waiting.pop().id))
 
     def _announce(self, slot: Slot) -> None:
         """Say that a call runs, free what waits behind it, and listen to its pipes."""
@@ -384,6 +393,7 @@ class Agent:
 
 _FRAMES: dict[int, Callable[[Agent, int, wire.Bytes], None]] = {
     wire.CALL: Agent._take_call,
+    wire.RECALL: Agent._recall,
     wire.CONFIG: Agent._take_config,
     wire.BLOB: Agent._take_blob,
     wire.PART: Agent._take_part,

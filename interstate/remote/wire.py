@@ -18,6 +18,7 @@ CONFIG = 1  # a pickled dict: how many workers, their initializer, for whom
 CALL = 2  # a call's payload
 BLOB = 3  # a blob's number in place of a call's; LENGTH: its PARTs will make up so many bytes
 FORGET = 4  # likewise: no call will need that blob again
+RECALL = 5  # return what has not started, the newest first; COUNT: how many calls at most
 
 # either way
 PART = 8  # of the blob or the outcome of that number: the next bytes
@@ -39,7 +40,7 @@ LARGE = 25  # PARTs of a call's outcome follow, which make up these BUFFERs
 READY = 33  # the initializer has returned
 PIPES = 32  # descriptors attached: the new pipes that catch what is written to 1 and 2
 
-KINDS = frozenset((CONFIG, CALL, BLOB, FORGET, PART, PACKED, PIPES, READY)) | frozenset(
+KINDS = frozenset((CONFIG, CALL, BLOB, FORGET, RECALL, PART, PACKED, PIPES, READY)) | frozenset(
     (HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, REFUSED, LARGE)
 )
 
@@ -47,6 +48,7 @@ NO_CALL = 1 << 63  # with a worker's pid: what is printed while it runs no call
 
 HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")
+COUNT = struct.Struct("!Q")
 LENGTH = struct.Struct("!Q")
 
 Bytes = Union[bytes, memoryview]  # a PART's is a view

@@ -6,7 +6,8 @@ import gc
 import time
 from concurrent.futures import Executor
 
-from interstate.pool import Done, Event, Pool, Send, Submitted, Up
+from interstate.events import Event, Send, Submitted, Up, add_done
+from interstate.pool import Pool
 
 from . import child
 from .place import PATIENCE, Place, Turns, in_turns, median, ratio
@@ -73,16 +74,18 @@ def _pool_cost(hosts: int, waiting: int) -> float:
     """Seconds that the Pool takes for a call's Submitted and Done, while so many wait."""
     pool = Pool(hosts)
     sent = _sent(pool, [Up(host, 2) for host in range(hosts)], 0.0)
-    sent += _sent(pool, [Submitted(call) for call in range(waiting)], 0.0)
+    sent += _sent(pool, [Submitted([*range(waiting)])], 0.0)
     submitted, done, now, spent = waiting, 0, 0.0, 0.0
     while done < _CALLS:
         answered, sent = sent[:_BATCH], sent[_BATCH:]
         done += len(answered)
         now += 1e-4 * len(answered)
-        events: list[Event] = [Done(host, call, 1e-5) for host, call in answered]
-        events += [Submitted(submitted + i) for i in range(len(answered))]
-        submitted += len(answered)
         start = time.perf_counter()
+        events: list[Event] = []
+        for host, call in answered:
+            add_done(events, host, call, 1e-5)
+        events.append(Submitted([*range(submitted, submitted + len(answered))]))
+        submitted += len(answered)
         commands = pool.handle(events, now)
         spent += time.perf_counter() - start
         sent += [(c.host, call) for c in commands if isinstance(c, Send) for call in c.calls]
