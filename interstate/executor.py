@@ -204,20 +204,17 @@ class SSHExecutor(Executor):
         self, host: int | None, fn: Callable[..., T], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> RemoteFuture[T]:
         """Submit to any host, or to the one of that index."""
-        name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
         future = self._engine.new_future()
         content: bytes | None = None
-        large: list[Blob] = []
-
-        def store(part: memoryview) -> int:
-            large.append(blobs.take(part))
-            return large[-1].number
-
+        large: Sequence[Blob] = ()
         try:
-            content = payload.dump_call(fn, args, kwargs, store)
+            content = None if kwargs else payload.dump_small_call(fn, tuple(args))
+            if content is None:
+                content, large = _dumped(fn, args, kwargs)
         except pickle.PicklingError as error:
             future.set_running_or_notify_cancel()
             future.set_exception(error)
+        name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
         with self._lock:
             self._check_open()
             if content is not None:
@@ -245,6 +242,19 @@ class SSHExecutor(Executor):
     ) -> collections.deque[Future[Any]]:
         """The Futures that are submitted before the first result is taken."""
         return collections.deque(itertools.islice(submitted, buffersize))
+
+
+def _dumped(
+    fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[bytes, list[Blob]]:
+    """A call as bytes, and what is large in it."""
+    large: list[Blob] = []
+
+    def store(part: memoryview) -> int:
+        large.append(blobs.take(part))
+        return large[-1].number
+
+    return payload.dump_call(fn, args, kwargs, store), large
 
 
 def check_function(fn: Any) -> None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, _base
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 from .callbacks import Callbacks
 from .hosts import Host
 
 T = TypeVar("T")
 STDOUT, STDERR = 1, 2
+
+
+class Owner(Protocol):
+    """Whom a Future tells, and whose threads it uses."""
+
+    callbacks: Callbacks
+
+    def cancelled(self, call: int) -> None:
+        """A Future was cancelled."""
 
 
 class RemoteFuture(Future[T]):
@@ -24,17 +33,15 @@ class RemoteFuture(Future[T]):
         finished_at: When it ended, likewise.
     """
 
-    def __init__(
-        self, call: int, callbacks: Callbacks, tell_cancelled: Callable[[int], None]
-    ) -> None:
+    host: Host | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    _printed: Sequence[tuple[int, bytes]] = ()
+
+    def __init__(self, call: int, owner: Owner) -> None:
         super().__init__()
         self.call = call  # its number
-        self.host: Host | None = None
-        self.started_at: float | None = None
-        self.finished_at: float | None = None
-        self._printed: list[tuple[int, bytes]] = []
-        self._callbacks = callbacks
-        self._tell_cancelled = tell_cancelled
+        self._owner = owner
 
     @property
     def stdout(self) -> str:
@@ -62,7 +69,7 @@ class RemoteFuture(Future[T]):
         """Cancel the call if it was not sent to a host yet; return whether it is cancelled."""
         cancelled = super().cancel()
         if cancelled:
-            self._tell_cancelled(self.call)
+            self._owner.cancelled(self.call)
         return cancelled
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
@@ -76,11 +83,17 @@ class RemoteFuture(Future[T]):
             if threading.get_ident() == adder:
                 fn(future)
             else:
-                self._callbacks.run(lambda: fn(future))
+                self._owner.callbacks.run(lambda: fn(future))
 
         if not self.done():
-            self._callbacks.start()
+            self._owner.callbacks.start()
         super().add_done_callback(call)
+
+    def add_printed(self, stream: int, data: bytes) -> None:
+        """Keep what the call has written."""
+        if not self._printed:
+            self._printed = []
+        cast(list[tuple[int, bytes]], self._printed).append((stream, data))
 
     def wait_again(self) -> None:
         """Undo `set_running_or_notify_cancel`: the call has come back and was not started."""

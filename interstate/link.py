@@ -79,6 +79,7 @@ class Link:
         self._stream: boot.Stream | None = None
         self._writer: Writer | None = None  # there is one from Up on
         self._over = False
+        self._receiving: threading.Thread | None = None  # the one that frames are handled on
         self._thread = threading.Thread(
             target=self._run, name=f"interstate {host} link", daemon=True
         )
@@ -126,14 +127,17 @@ class Link:
                     thread.join()
 
     def owns(self, thread: threading.Thread) -> bool:
-        return thread is self._thread or bool(self._writer and thread is self._writer.thread)
+        """Whether a thread is one of this link's, or the one that what arrives is handled on."""
+        writer = self._writer.thread if self._writer else None
+        return thread in (self._thread, writer, self._receiving)
 
     def _run(self) -> None:
         try:
             stream, decoder, frames = self._open()
             if stream is None:
                 return
-            self._receive(frames)
+            if frames:
+                self._deliver(self.index, Arrived(frames))
             stream.pump(lambda data: self._receive(decoder.receive(data)))
             error: HostError = HostLost(self._say("the connection was lost"), self.host)
         except HostError as known:
@@ -188,6 +192,7 @@ class Link:
             alarm.join()
 
     def _receive(self, frames: list[wire.Frame]) -> None:
+        self._receiving = threading.current_thread()
         if frames:
             self._deliver(self.index, Arrived(frames))
 

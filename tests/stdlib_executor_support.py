@@ -339,7 +339,16 @@ class Future(RemoteFuture[Any]):
     """A RemoteFuture of no call, with the name that the tests look for."""
 
     def __init__(self) -> None:
-        super().__init__(0, _AtOnce(), lambda call: None)
+        super().__init__(0, _Nobody())
+
+
+class _Nobody:
+    """Stands in for the executor of such a Future."""
+
+    def __init__(self) -> None:
+        self.callbacks: Callbacks = _AtOnce()
+
+    def cancelled(self, call: int) -> None: ...
 
 
 class _AtOnce(Callbacks):

@@ -16,10 +16,13 @@ CHAIN = {  # each layer, and what of ours it may import
         *("remote", "ssh"),
     },
     "engine": {
-        *("blobs", "boot", "callbacks", "ending", "errors", "events", "future", "hosts"),
-        "link",
-        *("outcome", "output", "pool", "remote"),
+        *("arrivals", "blobs", "boot", "callbacks", "calls", "ending", "errors", "events"),
+        *("future", "hosts", "link", "outcome", "output", "pool", "remote"),
     },
+    "arrivals": {
+        *("blobs", "calls", "errors", "events", "hosts", "outcome", "output", "remote"),
+    },
+    "calls": {"blobs", "future", "remote"},
     "ending": {"errors"},
     "outcome": {"errors", "hosts", "remote"},
     "callbacks": set(),
@@ -40,6 +43,8 @@ CHAIN = {  # each layer, and what of ours it may import
 REMOTE = {  # what the layers may import of remote/
     "executor": {"payload"},
     "engine": {"payload", "wire"},
+    "arrivals": {"payload", "wire"},
+    "calls": {"payload"},
     "outcome": {"payload"},
     "sharing": {"payload"},
     "writer": {"wire"},

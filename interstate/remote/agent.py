@@ -108,6 +108,9 @@ class Agent:
         self._assign()
 
     def _take_call(self, number: int, content: wire.Bytes) -> None:
+        if not content[0]:
+            self._waiting.append(Call(number, content))
+            return
         blobs = [self._blobs[blob] for blob in payload.references(content)]
         obstacle = next((blob.obstacle for blob in blobs if blob.obstacle), "")
         if obstacle:

@@ -32,7 +32,7 @@ class Capture:
         self._readers: dict[int, int] = {}  # the pipe's read end -> the stream it catches
         self._texts = [_text(stream, self) for stream in STREAMS]
         sys.__stdout__, sys.__stderr__ = self._texts  # type: ignore[misc]
-        self.restore()
+        self.settle()
 
     def renew_pipes(self) -> tuple[int, int]:
         """Put new pipes behind 1 and 2 and return their read ends; children keep the old ones."""
@@ -47,21 +47,25 @@ class Capture:
             first, second = self._readers
             return first, second
 
-    def drain(self) -> None:
-        """Send what was written to the pipes and not read yet."""
+    def drain(self) -> bool:
+        """Send what was written to the pipes and not read yet; False when one was closed."""
         with self._lock:
-            for reader, event in self._poll.poll(0):
+            ready = self._poll.poll(0)
+            for reader, event in ready:
                 if event & select.POLLIN:
                     self._drain(reader)
+        return all(event == select.POLLIN for _, event in ready)
 
-    def restore(self) -> bool:
-        """Undo what a call did to sys.stdout and sys.stderr; False when it closed 1 or 2."""
+    def settle(self) -> bool:
+        """Send the rest, and undo what a call did to sys.stdout and sys.stderr.
+
+        Returns False when it closed 1 or 2.
+        """
         for index, stream in enumerate(STREAMS):
             if not _is_intact(self._texts[index]):
                 self._texts[index] = _text(stream, self)
         sys.stdout, sys.stderr = self._texts
-        with self._lock:
-            return not self._poll.poll(0)
+        return self.drain()
 
     def write(self, stream: int, data: bytes) -> None:
         """Send what Python prints; in a forked child it goes to the descriptor like all else."""

@@ -66,6 +66,7 @@ class Ran(NamedTuple):
 
     content: bytes
     large: list[memoryview]
+    seconds: float
 
     def outcome(self) -> Outcome:
         return parse_outcome(self.content, self.large)
@@ -103,6 +104,10 @@ def dump_call(
     return dump_arguments(dump_function(fn, store), fn, args, kwargs, store)
 
 
+_NAMES = 256
+_names: dict[int, tuple[Any, bytes]] = {}  # by id: functions, and what their calls begin with
+
+
 class Function(NamedTuple):
     """A function as bytes."""
 
@@ -128,25 +133,41 @@ def dump_arguments(
     store: Store | None = None,
 ) -> bytes:
     """Return a call of a function that is dumped already, as `dump_call` does."""
-    references = function.references
-    if not kwargs and _are_plain(args):
-        arguments = pickle.dumps(args, _PROTOCOL)
-    else:
-        try:
-            whole = [tuple(map(_apart, args)), {k: _apart(v) for k, v in kwargs.items()}]
-            arguments, more = _dump(whole if kwargs else whole[0], _ARGUMENTS, store)
-        except Exception as error:
-            raise _cannot_be_sent(fn, parts_of_arguments(args, kwargs), error) from error
-        references = references + more
+    try:
+        whole = [tuple(map(_apart, args)), {k: _apart(v) for k, v in kwargs.items()}]
+        arguments, references = _dump(whole if kwargs else whole[0], _ARGUMENTS, store)
+    except Exception as error:
+        raise _cannot_be_sent(fn, parts_of_arguments(args, kwargs), error) from error
+    references = function.references + references
     header = _CALL.pack(len(references), len(function.pickle))
     return b"".join((header, *references, function.pickle, arguments))
 
 
+def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | None:
+    """Return a call as `dump_call` does, if it goes by its function's name and is small."""
+    begin = _by_name(fn)
+    if begin is None or not _are_plain(args):
+        return None
+    arguments = pickle.dumps(args, _PROTOCOL)
+    return begin + arguments if len(arguments) < LARGE else None
+
+
+def _by_name(fn: Any) -> bytes | None:
+    """What each call of `fn` begins with, if cloudpickle would send just its name."""
+    if not _goes_by_reference(fn):
+        return None
+    known = _names.get(id(fn))
+    if known is None or known[0] is not fn:
+        if len(_names) == _NAMES:
+            _names.clear()
+        pickled = pickle.dumps(fn, _PROTOCOL)
+        known = _names[id(fn)] = fn, _CALL.pack(0, len(pickled)) + pickled
+    return known[1]
+
+
 def references(content: Content) -> list[int]:
     """The numbers of the large parts of a call, in the order in which it is run with them."""
-    count, _ = _CALL.unpack_from(content)
-    if not count:
-        return []
+    count = content[0]
     listed = memoryview(content)[_CALL.size : _CALL.size + count * _REFERENCE.size]
     return [number for number, _ in _REFERENCE.iter_unpack(listed)]
 
@@ -249,12 +270,12 @@ def _dump_apart(value: Any, dump: Callable[..., bytes] = cloudpickle.dumps) -> A
 # ---------------------------------------------------------------------------- outcomes
 
 
-def run_call(content: Content, attached: Callable[[int, bool], Buffer] | None = None) -> Ran:
+def run_call(content: Content, attached: Callable[[bool], Buffer] | None = None) -> Ran:
     """Unpickle a call, run it, and return its outcome, whatever it does.
 
     Args:
         content: The call.
-        attached: Returns the large part of that index; or one that may be written to.
+        attached: Returns the next of its large parts; if asked, as one that may be written to.
     """
     started, clock = time.time(), time.perf_counter()
     large: list[memoryview] = []
@@ -267,17 +288,21 @@ def run_call(content: Content, attached: Callable[[int, bool], Buffer] | None = 
     apart = len(body) >= LARGE
     if apart:
         large, body = [*large, memoryview(body)], b""
-    return Ran(_HEADER.pack(status, apart, started, time.perf_counter() - clock) + body, large)
+    seconds = time.perf_counter() - clock
+    return Ran(_HEADER.pack(status, apart, started, seconds) + body, large, seconds)
 
 
-def _load_call(content: Content, attached: Callable[[int, bool], Buffer] | None) -> Any:
+def _load_call(content: Content, attached: Callable[[bool], Buffer] | None) -> Any:
     count, length = _CALL.unpack_from(content)
     start = _CALL.size + count * _REFERENCE.size
+    if not count:
+        fn, loaded = _load(content[start : start + length]), _load(content[start + length :])
+        return (fn, loaded, {}) if type(loaded) is tuple else (fn, *loaded)
     pickles: list[Buffer] = [content[start : start + length], content[start + length :]]
     buffers: tuple[list[Buffer], list[Buffer]] = ([], [])
     for index in range(count):
         _, kind = _REFERENCE.unpack_from(content, _CALL.size + index * _REFERENCE.size)
-        part = attached(index, not kind & (_PICKLE | _READONLY)) if attached else b""
+        part = attached(not kind & (_PICKLE | _READONLY)) if attached else b""
         if kind & _PICKLE:
             pickles[kind & _ARGUMENTS] = part
         else:
@@ -290,7 +315,7 @@ def _load_call(content: Content, attached: Callable[[int, bool], Buffer] | None)
     return fn, args, kwargs
 
 
-def _load(content: Buffer, buffers: Sequence[Buffer]) -> Any:
+def _load(content: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     try:
         return pickle.loads(content, buffers=buffers)  # noqa: S301  # from whose account this is
     except ModuleNotFoundError as error:

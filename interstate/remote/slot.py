@@ -24,7 +24,7 @@ class Call:
 
     __slots__ = ("_blobs", "_message", "id")
 
-    def __init__(self, id: int, content: wire.Bytes, blobs: Sequence[Blob]) -> None:
+    def __init__(self, id: int, content: wire.Bytes, blobs: Sequence[Blob] = ()) -> None:
         self.id = id
         self._message = worker.CALL.pack(id) + content
         self._blobs = blobs

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import mmap
 import os
 import resource
 import signal
@@ -28,6 +29,7 @@ from .capture import Capture
 CALL = struct.Struct("!Q")  # the call's id
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not the agent's
 MESSAGE = CALL.size + 3 * payload.LARGE  # bytes: a call's two pickles, and what is in front
+QUICK = 50e-6  # seconds: no call starts a process, and sees it end, in less
 PIECE = 1 << 18  # bytes of a large outcome that are sent at once
 _ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i") * payload.MOST)
 
@@ -59,6 +61,7 @@ class Worker:
         self._pid = os.getpid()
         self._reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._sender = _Sender(outbox)
+        self._descriptors: list[int] = []  # of the call's blobs that are not mapped yet
         self._capture = Capture(self._printed)
         self._send_new_pipes()
 
@@ -73,19 +76,21 @@ class Worker:
 
     def serve(self) -> None:
         """Run calls until the inbox ends; keep nothing of one once it is answered."""
-        while self._serve_one():
-            pass
+        buffer = bytearray(MESSAGE)
+        while size := self._receive(buffer):
+            (self._call,) = CALL.unpack_from(buffer)
+            self._serve(bytes(memoryview(buffer)[CALL.size : size]))
 
-    def _serve_one(self) -> bool:
-        message, ancillary, _, _ = self._inbox.recvmsg(MESSAGE, _ANCILLARY)
-        if not message:
-            return False
-        (self._call,) = CALL.unpack_from(message)
-        ran = self._run(message[CALL.size :], descriptors_in(ancillary) if ancillary else ())
+    def _receive(self, buffer: bytearray) -> int:
+        size, ancillary, _, _ = self._inbox.recvmsg_into([buffer], _ANCILLARY)
+        self._descriptors = list(descriptors_in(ancillary)) if ancillary else []
+        return size
+
+    def _serve(self, content: bytes) -> None:
+        ran = self._run(content)
         if ran.large:
             self._send_large(ran)
         self._sender.send(wire.encode(wire.DONE, self._call, ran.content))
-        return True
 
     def _send_large(self, ran: payload.Ran) -> None:
         self._sender.send(wire.encode(wire.LARGE, self._call, ran.described))
@@ -94,19 +99,24 @@ class Worker:
                 header = wire.HEADER.pack(wire.PART, self._call, len(piece))
                 self._sender.send(header, piece)
 
-    def _run(self, content: bytes, descriptors: Sequence[int] = ()) -> payload.Ran:
+    def _run(self, content: bytes) -> payload.Ran:
         """Run a call and return its outcome, once all that it printed is sent."""
-        try:
-            ran = payload.run_call(content, lambda i, writable: mapped(descriptors[i], writable))
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+        ran = payload.run_call(content, self._attached)
+        while self._descriptors:  # it could not be unpickled
+            os.close(self._descriptors.pop())
         if os.getpid() != self._pid:
             _end_of_a_child(ran)
-        self._capture.drain()
-        if not self._capture.restore() or self._has_left_children():
+        if not self._capture.settle() or (ran.seconds > QUICK and self._has_left_children()):
             self._send_new_pipes()
         return ran
+
+    def _attached(self, writable: bool) -> mmap.mmap:
+        """Map the next blob that came with the call; its descriptor is needed no more."""
+        descriptor = self._descriptors.pop(0)
+        try:
+            return mapped(descriptor, writable)
+        finally:
+            os.close(descriptor)
 
     def _has_left_children(self) -> bool:
         """Whether a child is there, or one has ended, which may have left children of its own."""
@@ -157,7 +167,7 @@ class _Sender:
         if descriptors:  # such a frame is a few bytes: it goes whole
             self._sock.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
         elif len(frame) <= 4096:  # goes whole or not at all
-            self._sock.sendall(frame)
+            self._sock.send(frame)
         else:
             self._send_whole(memoryview(frame))
         if piece is not None:

@@ -1,0 +1,158 @@
+"""What the frames of hosts tell: events for the Pool, outcomes for the Futures."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from . import events
+from .blobs import Blob
+from .calls import Call
+from .errors import BrokenSSHExecutor, HostLost, HostMemoryError
+from .hosts import Host
+from .outcome import result_of, shown, worker_died
+from .output import Output
+from .remote import payload, wire
+
+_log = logging.getLogger("interstate")
+
+
+class News(NamedTuple):
+    """What frames that came together tell: for the Pool, and for the Futures."""
+
+    happened: list[events.Event]
+    outcomes: dict[int, Any]  # call -> an Outcome, or the exception that it ends with
+
+
+class Arrivals:
+    """Reads frames, and keeps on their calls what they bring.
+
+    Args:
+        calls: Those that have not ended, by number.
+        hosts: By index.
+        clocks: How far a host's clock is behind ours, seconds, by its index.
+        output: Told of what calls print.
+        done_with: Told that a host's call needs these blobs no more.
+    """
+
+    def __init__(
+        self,
+        calls: Mapping[int, Call],
+        hosts: Sequence[Host],
+        clocks: Mapping[int, float],
+        output: Output,
+        done_with: Callable[[int, Sequence[Blob]], None],
+    ) -> None:
+        self._calls = calls
+        self._hosts = hosts
+        self._clocks = clocks
+        self._output = output
+        self._done_with = done_with
+
+    def read(self, host: int, frames: list[wire.Frame]) -> News:
+        """Take in the frames that came from a host.
+
+        Raises:
+            wire.ProtocolError: One is none that an agent sends.
+            HostLost: The agent says that it failed.
+        """
+        news = News([], {})
+        for kind, call, content in frames:
+            handle = _FRAMES.get(kind)
+            if handle is None:
+                raise wire.ProtocolError(f"no agent sends a frame of kind {kind}")
+            handle(self, host, call, content, news)
+        return news
+
+    def _done(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._calls.get(call)
+        large = entry.arriving.taken() if entry is not None and entry.arriving else ()
+        outcome = news.outcomes[call] = payload.parse_outcome(content, large)
+        events.add_done(news.happened, host, call, outcome.seconds)
+
+    def _large(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None:
+            entry.arriving = payload.Arriving(content)
+
+    def _part(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None and entry.arriving is not None:
+            entry.arriving.add(content)
+
+    def _printed(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        stream, data = content[0], bytes(content[1:])
+        entry = self._calls.get(call)
+        if entry is not None:
+            entry.future.add_printed(stream, data)
+        elif call < wire.NO_CALL:  # a thread that goes on when its call has ended
+            call = wire.NO_CALL
+        self._output.printed(self._hosts[host], (host, call), stream, data)
+
+    def _started(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None:
+            (at,) = wire.SECONDS.unpack(content)
+            entry.future.started_at = at + self._clocks[host]
+            news.happened.append(events.Started(host, call))
+
+    def _returned(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None:
+            self._done_with(host, entry.blobs)
+            entry.future.wait_again()
+            news.happened.append(events.Returned(host, [call]))
+
+    def _refused(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None:
+            where = self._hosts[host]
+            why = bytes(content).decode(errors="replace")
+            news.outcomes[call] = HostMemoryError(f"{where}: {entry.name} cannot run: {why}", where)
+            events.add_done(news.happened, host, call, 0.0)
+
+    def _died(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        status = json.loads(bytes(content))["exit_status"]
+        entry = self._calls.get(call)
+        if entry is None and call:
+            return  # it was given up before
+        what = entry.name if entry is not None else "the initializer"
+        where = self._hosts[host]
+        error = worker_died(status, what, where)
+        if entry is None:
+            news.happened.append(events.Broken(_broken_by(where, error)))
+        else:
+            news.outcomes[call] = error
+            events.add_done(news.happened, host, call, 0.0)
+
+    def _broke(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        where = self._hosts[host]
+        _, error = result_of(payload.parse_outcome(content), "the initializer", where)
+        _log.critical("the initializer failed on %s", where, exc_info=error)
+        news.happened.append(events.Broken(_broken_by(where, error)))
+
+    def _agent_failed(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        text = bytes(content).decode(errors="replace")
+        raise HostLost(f"{self._hosts[host]}: the agent failed:\n{text}", self._hosts[host])
+
+
+_FRAMES: dict[int, Callable[[Arrivals, int, int, wire.Bytes, News], None]] = {
+    wire.DONE: Arrivals._done,
+    wire.PRINTED: Arrivals._printed,
+    wire.STARTED: Arrivals._started,
+    wire.DIED: Arrivals._died,
+    wire.RETURNED: Arrivals._returned,
+    wire.BROKEN: Arrivals._broke,
+    wire.FAILED: Arrivals._agent_failed,
+    wire.REFUSED: Arrivals._refused,
+    wire.LARGE: Arrivals._large,
+    wire.PART: Arrivals._part,
+}
+
+
+def _broken_by(host: Host, error: BaseException) -> BrokenSSHExecutor:
+    problem = BrokenSSHExecutor(f"{host}: the initializer failed: {shown(error)}")
+    problem.__cause__ = error
+    return problem
