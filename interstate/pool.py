@@ -273,7 +273,9 @@ class Pool:
         while waiting and queues:
             host = queues.popleft()
             host.in_queues = False
-            self._send(host, self._taken(waiting, min(host.room, self._share(host))), now)
+            if host.room > 0:  # it may be down by now, as may be all
+                count = min(host.room, self._share(host))
+                self._send(host, self._taken(waiting, count), now)
 
     def _share(self, host: HostState) -> int:
         """How many calls more a host may have, lest others have none to run at the end."""

@@ -1,7 +1,7 @@
 """What the Pool knows of one host: its calls, how quick they are, and how many more it may have.
 
 A call that ends is followed at once by another only if that one lies there already.  So calls queue
-up on a host, as many as are worked off in a round trip, judged by how long calls took lately.
+up on a host, as many as are worked off in two round trips, judged by how long calls took lately.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-WINDOW = 0.005  # seconds of work that lie on a host besides what covers the round trip
+COVER = 2  # round trips that are covered: at times one takes longer, and answers come in bursts
+WINDOW = 0.005  # seconds of work that lie on a host besides
 QUICKEST = 25e-6  # seconds: no host is taken to answer calls more often than this
 DEEPEST = 10_000  # calls that queue on a host at most
 GROWTH = 7  # calls more that may queue on a host for each quick one that comes back
@@ -21,7 +22,7 @@ LONG = 0.5  # seconds: what calls are taken to need where some came back unasked
 
 
 def depth(workers: int, seconds: float | None, round_trip: float) -> int:
-    """How many calls to have on a host: one for each worker, and what covers a round trip.
+    """How many calls to have on a host: one for each worker, and what covers the round trip.
 
     Args:
         workers: How many the host has.
@@ -30,7 +31,7 @@ def depth(workers: int, seconds: float | None, round_trip: float) -> int:
     """
     if seconds is None:
         return workers
-    ahead = (round_trip + WINDOW) / max(seconds / workers, QUICKEST)
+    ahead = (COVER * round_trip + WINDOW) / max(seconds / workers, QUICKEST)
     return workers + int(min(ahead, DEEPEST))
 
 

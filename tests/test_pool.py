@@ -150,6 +150,16 @@ def test_a_lost_host_fails_only_its_running_calls() -> None:
     assert sent(p.handle([events.Up(1, 2)], 2.0)) == {1: [2, 3]}
 
 
+def test_calls_wait_for_a_host_that_connects_when_all_that_were_up_are_lost() -> None:
+    p = pool.Pool(2)
+    p.handle([events.Up(0, 1), *submit(0, 1, 2)], 0.0)
+    p.handle([done(0, 0, seconds=1e-6)], 0.0)
+    p.handle([done(0, 1, seconds=1e-6)], 0.0)  # it has room for more calls than there are
+    p.handle([events.Down(0, error(0))], 0.0)
+    assert p.handle(submit(3, 4), 0.0) == []
+    assert sent(p.handle([events.Up(1, 1)], 0.0)) == {1: [3]}
+
+
 def test_when_the_only_host_is_lost_its_own_error_is_told() -> None:
     p = pool.Pool(1)
     p.handle(submit(1, 2), 0.0)

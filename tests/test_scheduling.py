@@ -188,7 +188,7 @@ def uneven(seconds: float, calls: int, seed: int) -> list[float]:
 
 def test_the_simulation_takes_as_long_as_its_calls() -> None:
     assert Simulation(1, 1, [1.0], 0.1).run() == pytest.approx(1.2, rel=0.001)
-    assert Simulation(2, 3, [1.0] * 12, 0.1).run() == pytest.approx(2.4, rel=0.01)
+    assert Simulation(2, 3, [1.0] * 12, 0.001).run() == pytest.approx(2.004, rel=0.001)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
