@@ -184,22 +184,21 @@ class Engine:
         """Mark the Futures of calls to be sent as running; leave out those cancelled meanwhile."""
         sends: dict[int, list[Call]] = {}
         for command in commands:  # grows while we look at it
-            if not isinstance(command, events.Send):
-                continue
-            claimed = [call for call in command.calls if self._claim_one(command.host, call)]
-            if claimed:
-                sends.setdefault(command.host, []).extend(map(self._calls.__getitem__, claimed))
-            if len(claimed) < len(command.calls):
-                unsent = events.Unsent(command.host, [*{*command.calls} - {*claimed}])
-                commands += self._pool.handle([unsent], time.monotonic())
+            if isinstance(command, events.Send):
+                calls = sends.setdefault(command.host, [])
+                unsent = [n for n in command.calls if not self._claim_one(command.host, n, calls)]
+                if unsent:
+                    gone = events.Unsent(command.host, unsent)
+                    commands += self._pool.handle([gone], time.monotonic())
         return sends
 
-    def _claim_one(self, host: int, call: int) -> bool:
-        entry = self._calls[call]
-        if not set_running(entry.future):
-            del self._calls[call]
+    def _claim_one(self, host: int, number: int, calls: list[Call]) -> bool:
+        call = self._calls[number]
+        if not set_running(call.future):
+            del self._calls[number]
             return False
-        entry.host, entry.future.host = host, self._hosts[host]
+        call.host, call.future.host = host, self._hosts[host]
+        calls.append(call)
         return True
 
     @staticmethod
@@ -215,20 +214,22 @@ class Engine:
             link.send(b"".join(frames))
 
     def _settle(self, command: events.Settle, outcomes: dict[int, Any]) -> None:
-        for call in command.calls:
-            self._settle_one(call, outcomes[call])
+        now = time.time()
+        for number in command.calls:
+            self._settle_one(self._calls.pop(number), outcomes[number], now)
 
-    def _settle_one(self, call: int, outcome: Any) -> None:
-        entry = self._calls.pop(call)
-        self._ended(entry)
-        if isinstance(outcome, payload.Outcome):
-            ended = outcome.started + outcome.seconds + self._clocks[entry.host]
-            entry.future.finished_at = min(ended, time.time())
-            entry.future.started_at = entry.future.finished_at - outcome.seconds
-            set_outcome(entry.future, *result_of(outcome, entry.name, entry.future.host))
-        else:
-            entry.future.finished_at = time.time()
-            set_outcome(entry.future, False, outcome)
+    def _settle_one(self, call: Call, outcome: Any, now: float) -> None:
+        self._ended(call)
+        future = call.future
+        future.finished_at = now
+        if not isinstance(outcome, payload.Outcome):
+            set_outcome(future, False, outcome)
+            return
+        ended = outcome.started + outcome.seconds + self._clocks[call.host]
+        if ended < now:
+            future.finished_at = ended
+        future.started_at = future.finished_at - outcome.seconds
+        set_outcome(future, *result_of(outcome, call.name, future.host))
 
     def _fail(self, command: events.Fail, outcomes: dict[int, Any]) -> None:
         for call in command.calls:

@@ -61,6 +61,7 @@ class Agent:
         self._watch(self._source, self._read_source)
         self._watch_for_deaths()
         self._sink.put(wire.encode(wire.HELLO, 0, hello()))
+        self._flush()
         try:
             while self._source is not None:
                 self._turn()
@@ -81,14 +82,20 @@ class Agent:
         self._sink.flush()
 
     def _turn(self) -> None:
-        self._flush()
-        timeout = None if self._next_tick is None else max(0.0, self._next_tick - time.monotonic())
+        """Handle what happens; write when nothing does, or what is to be written gets old."""
+        ready = self._selector.select(0 if self._sink.gathering else self._until_tick())
         watched = self._selector.get_map()
-        for key, _ in self._selector.select(timeout):
+        for key, _ in ready:
             if watched.get(key.fileobj) is key:  # else one of those before it has closed it
                 key.data()
-        if self._next_tick is not None and time.monotonic() >= self._next_tick:
+        now = time.monotonic()
+        if self._next_tick is not None and now >= self._next_tick:
             self._tick()
+        if not ready or len(self._idle) == len(self._slots) or self._sink.is_due(now):
+            self._flush()
+
+    def _until_tick(self) -> float | None:
+        return None if self._next_tick is None else max(0.0, self._next_tick - time.monotonic())
 
     def _watch(self, descriptor: Any, handler: Callable[[], object]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, handler)
@@ -143,7 +150,7 @@ class Agent:
             return
         self._sink_watched = wanted
         if wanted:
-            self._selector.register(self._sink.descriptor, selectors.EVENT_WRITE, lambda: None)
+            self._selector.register(self._sink.descriptor, selectors.EVENT_WRITE, self._flush)
         else:
             self._selector.unregister(self._sink.descriptor)
 
