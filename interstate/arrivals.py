@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import events
+from .arriving import Arriving
 from .blobs import Blob
 from .calls import Call
 from .errors import BrokenSSHExecutor, HostLost, HostMemoryError
@@ -75,12 +76,17 @@ class Arrivals:
     def _large(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         entry = self._calls.get(call)
         if entry is not None:
-            entry.arriving = payload.Arriving(content)
+            entry.arriving = Arriving(content)
 
     def _part(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         entry = self._calls.get(call)
         if entry is not None and entry.arriving is not None:
             entry.arriving.add(content)
+
+    def _packed_part(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._calls.get(call)
+        if entry is not None and entry.arriving is not None:
+            entry.arriving.add_packed(content)
 
     def _printed(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         stream, data = content[0], bytes(content[1:])
@@ -149,6 +155,7 @@ _FRAMES: dict[int, Callable[[Arrivals, int, int, wire.Bytes, News], None]] = {
     wire.REFUSED: Arrivals._refused,
     wire.LARGE: Arrivals._large,
     wire.PART: Arrivals._part,
+    wire.PACKED: Arrivals._packed_part,
 }
 
 

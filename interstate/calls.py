@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import InvalidStateError
 from typing import Any
 
+from .arriving import Arriving
 from .blobs import Blob
 from .future import RemoteFuture
-from .remote import payload
 
 _log = logging.getLogger("interstate")
 
@@ -27,7 +27,7 @@ class Call:
         self.blobs = blobs
         self.name = name
         self.host = -1  # the one that it was sent to
-        self.arriving: payload.Arriving | None = None  # a large outcome that is coming in
+        self.arriving: Arriving | None = None  # a large outcome that is coming in
 
 
 def set_running(future: RemoteFuture[Any]) -> bool:

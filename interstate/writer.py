@@ -5,18 +5,26 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from .blobs import Blob
 from .boot import Stream
 from .remote import wire
+from .remote.packer import Packer
 from .shelf import Shelf
 
 _JOIN = 1 << 16  # bytes: small frames are put together up to this
 _PIECE = 1 << 18  # bytes of a blob that are sent at once
 
-Pieces = Iterator[Sequence[wire.Bytes]]  # each is a frame: all of it, or its header and the rest
+
+class Piece(NamedTuple):
+    """A part of a blob."""
+
+    blob: int
+    content: memoryview
 
 
 class Writer:
@@ -32,8 +40,9 @@ class Writer:
         self._stream = stream
         self._shelf = Shelf(limit)
         self._small: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None is the end
-        self._large: deque[Pieces] = deque()
+        self._large: deque[Iterator[bytes | Piece]] = deque()
         self._shelving = threading.Lock()  # what the shelf says and `_large` go together
+        self._packer = Packer()
         self._writing = threading.Lock()  # held while a frame is being written
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -49,14 +58,14 @@ class Writer:
         """Send a frame, and before it those of its blobs that the host has not."""
         with self._shelving:
             self._large += map(_pieces, self._shelf.lend(blobs))
-            self._large.append(iter([[frame]]))
+            self._large.append(iter([frame]))
         self._small.put(b"")  # wakes the thread
 
     def done_with(self, blobs: Sequence[Blob]) -> None:
         """The call that was sent with these has ended."""
         with self._shelving:
             numbers = self._shelf.give_back(blobs)
-            self._large += (iter([[wire.encode(wire.FORGET, number)]]) for number in numbers)
+            self._large += (iter([wire.encode(wire.FORGET, number)]) for number in numbers)
         if numbers:
             self._small.put(b"")
 
@@ -110,8 +119,17 @@ class Writer:
         frame = next(self._large[0], None)
         if frame is None:
             self._large.popleft()
+        elif isinstance(frame, Piece):
+            self._write_part(frame)
         else:
-            self._write(frame)
+            self._write([frame])
+
+    def _write_part(self, piece: Piece) -> None:
+        packed = self._packer.packed(piece.content)
+        kind, data = (wire.PART, piece.content) if packed is None else (wire.PACKED, packed)
+        start = time.perf_counter()
+        self._write([wire.HEADER.pack(kind, piece.blob, len(data)), data])
+        self._packer.written(len(data), time.perf_counter() - start)
 
     def _write(self, frame: Sequence[wire.Bytes]) -> None:
         with self._writing:
@@ -119,7 +137,7 @@ class Writer:
                 self._stream.write(part)
 
 
-def _pieces(blob: Blob) -> Pieces:
-    yield [wire.encode(wire.BLOB, blob.number, wire.LENGTH.pack(len(blob.content)))]
+def _pieces(blob: Blob) -> Iterator[bytes | Piece]:
+    yield wire.encode(wire.BLOB, blob.number, wire.LENGTH.pack(len(blob.content)))
     for piece in wire.pieces(blob.content, _PIECE):
-        yield [wire.HEADER.pack(wire.PART, blob.number, len(piece)), piece]
+        yield Piece(blob.number, piece)

@@ -6,9 +6,9 @@ import contextlib
 import mmap
 import os
 import tempfile
-import zlib
 
 from . import wire
+from .packer import Unpacker
 
 _SURE = 1 << 24  # bytes; less than this is not worth a look at how much there is
 _MEMORY = "/proc/meminfo"
@@ -28,7 +28,7 @@ class Blob:
         self.obstacle = ""
         self._size = size
         self._written = 0
-        self._unpacker = zlib.decompressobj()
+        self._unpacker = Unpacker()
         self._file: int | None = None
         try:
             self._file = _file_for(size)
@@ -49,7 +49,7 @@ class Blob:
 
     def add_packed(self, data: wire.Bytes) -> None:
         """Take the next bytes in, which are compressed."""
-        self.add(self._unpacker.decompress(data))
+        self.add(self._unpacker.unpacked(data))
 
     def fileno(self) -> int:
         """Return its descriptor, once all is there.

@@ -10,7 +10,6 @@ arrays, for one), `bytes` that are an argument or the result, and whole pickles.
 
 from __future__ import annotations
 
-import io
 import mmap
 import pickle
 import platform
@@ -37,7 +36,7 @@ _REFERENCE = struct.Struct("!QB")  # a large part: its number, and what it is
 _FUNCTION, _ARGUMENTS, _PICKLE, _READONLY = 0, 1, 2, 4  # the bits of that
 
 _HEADER = struct.Struct("!B?dd")  # the second: the pickle is the last of the large parts
-_BUFFER = struct.Struct("!Q?")  # a large part of an outcome: its size, whether it is read-only
+BUFFER = struct.Struct("!Q?")  # a large part of an outcome: its size, whether it is read-only
 
 _PROTOCOL = 5  # the newest that every Python from 3.8 on reads
 _PLAIN = frozenset((type(None), bool, int, float, complex, str))
@@ -80,8 +79,8 @@ class Ran(NamedTuple):
 
     @property
     def described(self) -> bytes:
-        """What `Arriving` is told of the large parts."""
-        return b"".join(_BUFFER.pack(part.nbytes, part.readonly) for part in self.large)
+        """The BUFFERs, one for each large part."""
+        return b"".join(BUFFER.pack(part.nbytes, part.readonly) for part in self.large)
 
 
 # ------------------------------------------------------------------------------- calls
@@ -337,41 +336,6 @@ def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[memoryview]]:
         name = f"the result of {name_of(fn)}"
         culprit = first_unpicklable(parts(name, result)) or name
         raise pickle.PicklingError(f"{culprit} cannot be pickled: {error}") from error
-
-
-class Arriving:
-    """The large parts of an outcome, while they come in.
-
-    Args:
-        described: What there will be, as `Ran.described`.
-    """
-
-    def __init__(self, described: Content) -> None:
-        self._parts = list(_BUFFER.iter_unpack(described))
-        self._files = [io.BytesIO() for _ in self._parts]
-        self._current = 0
-
-    def add(self, data: Content) -> None:
-        """Take the next bytes in."""
-        data = memoryview(data)
-        while data:
-            if self._current == len(self._parts):
-                raise ValueError("more has come of an outcome than was announced")
-            file, (size, _) = self._files[self._current], self._parts[self._current]
-            missing = size - file.tell()
-            file.write(data[:missing])
-            data = data[missing:]
-            self._current += file.tell() == size
-
-    def taken(self) -> list[Buffer]:
-        """All of them: `bytes` where they are read-only, else what can be written to."""
-        if self._current < len(self._parts):
-            raise ValueError("less has come of an outcome than was announced")
-        files, self._files = self._files, []
-        return [
-            file.getvalue() if readonly else file.getbuffer()
-            for file, (_, readonly) in zip(files, self._parts)
-        ]
 
 
 def parse_outcome(content: Content, large: Sequence[Buffer] = ()) -> Outcome:

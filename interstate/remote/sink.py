@@ -9,7 +9,7 @@ from itertools import islice
 
 from . import wire
 
-BACKLOG = 1 << 23  # bytes that wait before the workers have to wait too
+BACKLOG = 1 << 20  # bytes that wait before the workers have to wait too
 _VECTORS = 256  # pieces that are written at once
 _GATHER = 0.0005  # seconds: while more comes, what is to be written waits that long for it
 

@@ -90,7 +90,7 @@ class Decoder:
             data = b"".join((*self._pieces, data))
         frames, rest = self._cut(data)
         self._pieces, self._size = [rest] if rest else [], len(rest)
-        self._wanted = _size_of_next(rest)
+        self._wanted = 0 if self._missing else _size_of_next(rest)
         return frames
 
     def _cut(self, data: bytes) -> tuple[list[Frame], bytes]:

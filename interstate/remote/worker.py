@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from typing import Any, NoReturn
 from . import payload, wire
 from .blob import mapped
 from .capture import Capture
+from .packer import Packer
 
 CALL = struct.Struct("!Q")  # the call's id
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not the agent's
@@ -61,6 +63,7 @@ class Worker:
         self._pid = os.getpid()
         self._reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._sender = _Sender(outbox)
+        self._packer = Packer()
         self._descriptors: list[int] = []  # of the call's blobs that are not mapped yet
         self._capture = Capture(self._printed)
         self._send_new_pipes()
@@ -96,8 +99,15 @@ class Worker:
         self._sender.send(wire.encode(wire.LARGE, self._call, ran.described))
         for part in ran.large:
             for piece in wire.pieces(part, PIECE):
-                header = wire.HEADER.pack(wire.PART, self._call, len(piece))
-                self._sender.send(header, piece)
+                self._send_piece(piece)
+
+    def _send_piece(self, piece: memoryview) -> None:
+        """Send a part of a large outcome; the agent takes it as fast as the link does."""
+        packed = self._packer.packed(piece)
+        kind, data = (wire.PART, piece) if packed is None else (wire.PACKED, memoryview(packed))
+        start = time.perf_counter()
+        self._sender.send(wire.HEADER.pack(kind, self._call, len(data)), data)
+        self._packer.written(len(data), time.perf_counter() - start)
 
     def _run(self, content: bytes) -> payload.Ran:
         """Run a call and return its outcome, once all that it printed is sent."""
