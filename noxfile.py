@@ -44,9 +44,20 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speeds; what follows `--` goes to the benchmarks."""
+    """Measure speeds beside the peers'; what follows `--` goes to the benchmarks."""
     _install(session, "bench", "test")
-    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+    peers = _peers(session)
+    session.run("python", "-m", "tests.benchmarks", "--peers", peers, *session.posargs)
+
+
+def _peers(session: nox.Session) -> str:
+    """The Python of an environment with the peers, the same Python as ours; kept between runs."""
+    home = session.cache_dir / "bench-peers"
+    session.run("python", "-m", "venv", str(home), silent=True)
+    python = str(home / "bin" / "python")
+    packages = nox.project.dependency_groups(PROJECT, "bench-peers")
+    session.run(python, "-m", "pip", "install", "-q", *packages, external=True)
+    return python
 
 
 @nox.session

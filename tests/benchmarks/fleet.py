@@ -6,30 +6,30 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import interstate
-from interstate.engine import OPENING
-from interstate.hosts import Host
+from interstate import Host
 
-from .place import HOSTS, PATIENCE, READ, Place, in_turns, median, ratio, seconds
-from .report import Row
+from .place import HOSTS, PATIENCE, READ, Place, seconds
+from .report import Line, Row, at_most
+from .turns import compare
 
 _TURNS = 2
+_AT_ONCE = 32  # hosts that are being connected to: as many as interstate has
+_BARE = f"paramiko, {_AT_ONCE} threads: connect, python3 -c pass"
 
 
 def hundred_hosts(place: Place) -> Row:
     """One execute() on 100 addresses, beside as many bare connections, as many at a time."""
     lost: list[int] = []
-    ours, bare = in_turns(
+    found = compare(
         _TURNS,
         lambda: [seconds(lambda: lost.append(_execute(place)))],
-        lambda: [seconds(lambda: _connect_all(place))],
+        {_BARE: lambda: [seconds(lambda: _connect_all(place))]},
     )
     return Row(
-        ours=median(ours) * 1e3 / HOSTS,
-        peer=median(bare) * 1e3 / HOSTS,
-        unit="ms a host",
-        peer_name=f"paramiko, {OPENING} threads: connect, python3 -c pass",
-        ratio=ratio(ours, bare),
-        more={"time for all": f"{median(ours):.1f} s", "results lost": f"{sum(lost)}"},
+        [
+            found.line("ms a host", _BARE, scale=1e3 / HOSTS),
+            Line(sum(lost), "results", what="lost", asked=at_most(0)),
+        ]
     )
 
 
@@ -41,7 +41,7 @@ def _execute(place: Place) -> int:
 
 
 def _connect_all(place: Place) -> None:
-    with ThreadPoolExecutor(OPENING) as threads:
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(lambda host: _connect(place, host), place.sshd.hosts(HOSTS)))
 
 

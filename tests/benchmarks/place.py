@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import paramiko
 
-from interstate import SSHExecutor
-from interstate.hosts import Host
+from interstate import Host, SSHExecutor
 from tests.sshd import Keys, Sshd, loopback_addresses
+
+from .peer import Peer
 
 HOSTS = 100
 PATIENCE = 120.0  # seconds that any one wait may take
 READ = 1 << 18  # bytes at once
-
-Turns = Sequence[Sequence[float]]  # for each turn, its figures
 
 
 class Place:
@@ -29,9 +28,15 @@ class Place:
 
     Args:
         directory: An empty directory for its files.
+        peers_python: The Python of an environment with the peers; None: there is none.
+
+    Attributes:
+        directory: Where rows may have files of their own.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, peers_python: str | None = None) -> None:
+        self.directory = directory
+        self._peers_python = peers_python
         for name in ("keys", "sshd"):
             (directory / name).mkdir()
         keys = Keys.generate(directory / "keys")
@@ -47,6 +52,15 @@ class Place:
     @property
     def host(self) -> Host:
         return self.sshd.host()
+
+    @property
+    def described_host(self) -> dict[str, Any]:
+        """The host, for other processes."""
+        return asdict(self.host)
+
+    def peer(self, module: str) -> Peer:
+        """One of the peers in their own environment."""
+        return Peer(module, self._peers_python)
 
     @contextlib.contextmanager
     def executor(self, workers: int = 2) -> Iterator[SSHExecutor]:
@@ -83,28 +97,8 @@ def warm_up(executor: Executor, calls: int = 200) -> None:
         future.result(PATIENCE)
 
 
-def in_turns(turns: int, *measures: Callable[[], Sequence[float]]) -> list[Turns]:
-    """Each measure's figures, turn by turn; within a turn they run one after the other."""
-    rounds = [[measure() for measure in measures] for _ in range(turns)]
-    return [list(figures) for figures in zip(*rounds, strict=True)]
-
-
-def median(figures: Turns, index: int = 0) -> float:
-    """The median over the turns of one figure."""
-    return statistics.median(turn[index] for turn in figures)
-
-
-def ratio(ours: Turns, peer: Turns, index: int = 0) -> float:
-    """The median over the turns of ours divided by the peer's."""
-    return statistics.median(a[index] / b[index] for a, b in zip(ours, peer, strict=True))
-
-
 def seconds(run: Callable[[], object]) -> float:
     """How long it takes."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
-
-
-def percentile(figures: Sequence[float], share: float) -> float:
-    return sorted(figures)[min(len(figures) - 1, int(len(figures) * share))]

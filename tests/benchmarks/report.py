@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
@@ -39,31 +40,45 @@ def at_least(ratio: float) -> Asked:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measurement.
+class Line:
+    """One figure of a row, and what it is compared with.
 
     Args:
         ours: The median of our turns, in `unit`.
-        peer: The median of the peer's.
-        peer_name: What we are compared with.
-        ratio: Ours divided by the peer's.
-        asked: What the ratio is to be; None: the row is for information.
-        more: Other figures of the same run, by name.
+        unit: What it is counted in.
+        what: Which figure this is, if it is not what the row's name says.
+        peer: What we are compared with; empty: nothing, and the figure itself is judged.
+        theirs: The median of the peer's turns.
+        ratio: The median over the turns of ours divided by theirs.
+        asked: What the ratio, or without a peer the figure, is to be; None: for information.
+        failed: Why there is no figure of the peer's.
     """
 
     ours: float
-    peer: float
     unit: str
-    peer_name: str
-    ratio: float
+    what: str = ""
+    peer: str = ""
+    theirs: float | None = None
+    ratio: float | None = None
     asked: Asked | None = None
-    more: Mapping[str, str] = field(default_factory=dict)
+    failed: str = ""
 
     @property
-    def verdict(self) -> str:
+    def reached(self) -> str:
+        judged = self.ratio if self.peer else self.ours
+        if self.failed or judged is None:
+            return "failed"
         if self.asked is None:
             return "-"
-        return "yes" if self.asked.reached(self.ratio) else "NO"
+        return "yes" if self.asked.reached(judged) else "NO"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement: its lines, and other figures of the same run by name."""
+
+    lines: Sequence[Line]
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,7 @@ class Failed:
 
 Rows = Mapping[str, Row | Failed]
 
-_HEADS = ("name", "ours", "peer", "unit", "ratio", "asked", "reached", "compared with")
+_HEADS = ("row", "ours", "peer", "unit", "ratio", "asked", "reached", "compared with")
 
 
 def machine() -> Machine:
@@ -95,27 +110,66 @@ def machine() -> Machine:
 def as_table(where: Machine, rows: Rows) -> str:
     """For people: the machine, the table, and below it what else each row found."""
     lines = [f"{name:12} {value}" for name, value in where.items()]
-    lines += ["", *_columns([_HEADS, *(_cells(name, row) for name, row in rows.items())])]
-    for name, row in rows.items():
-        more = {"failed": row.error} if isinstance(row, Failed) else row.more
-        lines += ["", name, *(f"  {what}: {value}" for what, value in more.items())] if more else []
+    lines += ["", *_columns([_HEADS, *_table(rows)])]
+    for name, notes in _notes(rows).items():
+        lines += ["", name, *(f"  {what}: {value}" for what, value in notes.items())]
+    return "\n".join(lines)
+
+
+def as_markdown(where: Machine, rows: Rows) -> str:
+    """For the documentation: the same as tables and lists."""
+    table = [_HEADS, ["---"] * len(_HEADS), *_table(rows)]
+    lines = [f"- {name}: {value}" for name, value in where.items()]
+    lines += ["", *(f"| {' | '.join(cells)} |" for cells in table), ""]
+    for name, notes in _notes(rows).items():
+        lines += [f"- {name}", *(f"  - {what}: {value}" for what, value in notes.items())]
     return "\n".join(lines)
 
 
 def as_json(where: Machine, rows: Rows) -> str:
     """For programs: the same as one object."""
-    described = {
-        name: asdict(row) if isinstance(row, Failed) else {**asdict(row), "reached": row.verdict}
-        for name, row in rows.items()
-    }
+    described = {name: _described(row) for name, row in rows.items()}
     return json.dumps({"machine": dict(where), "rows": described}, indent=2, ensure_ascii=False)
 
 
-def _cells(name: str, row: Row | Failed) -> Sequence[str]:
+def _described(row: Row | Failed) -> Mapping[str, Any]:
     if isinstance(row, Failed):
-        return (name, *["failed"] * 2, "", "", "", "NO", "")
-    figures = (_figure(row.ours), _figure(row.peer), row.unit, f"{row.ratio:.2f}")
-    return (name, *figures, str(row.asked or "-"), row.verdict, row.peer_name)
+        return asdict(row)
+    lines = [{**asdict(line), "reached": line.reached} for line in row.lines]
+    return {"lines": lines, "more": dict(row.more)}
+
+
+def _table(rows: Rows) -> Iterable[Sequence[str]]:
+    for name, row in rows.items():
+        if isinstance(row, Failed):
+            yield (name, *["failed"] * 2, "", "", "", "failed", "")
+        else:
+            yield from (_cells(name, line) for line in row.lines)
+
+
+def _cells(name: str, line: Line) -> Sequence[str]:
+    return (
+        f"{name}: {line.what}" if line.what else name,
+        _figure(line.ours),
+        "" if line.theirs is None else _figure(line.theirs),
+        line.unit,
+        "" if line.ratio is None else _figure(line.ratio),
+        "-" if line.asked is None else str(line.asked),
+        line.reached,
+        line.peer,
+    )
+
+
+def _notes(rows: Rows) -> Mapping[str, Mapping[str, str]]:
+    """What else there is to say of each row, where there is something."""
+    notes: dict[str, Mapping[str, str]] = {}
+    for name, row in rows.items():
+        if isinstance(row, Failed):
+            notes[name] = {"failed": row.error}
+        else:
+            failed = {f"{line.peer} failed": line.failed for line in row.lines if line.failed}
+            notes[name] = {**row.more, **failed}
+    return {name: said for name, said in notes.items() if said}
 
 
 def _columns(table: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -126,7 +180,7 @@ def _columns(table: Sequence[Sequence[str]]) -> Iterable[str]:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _cpu_model() -> str:
