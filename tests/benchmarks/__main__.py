@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import bulk, fleet, growth, latency, rates, report
+from . import bulk, fleet, growth, latency, links, once, rates, report, uneven
 from .place import Place
 
 _LIMIT = 300.0  # seconds that a row may take, if _LIMITS has no other
@@ -32,6 +32,16 @@ ROWS: dict[str, Callable[[Place], report.Row]] = {
     "hundred-hosts": fleet.hundred_hosts,
     "large-result": bulk.large_result,
     "large-argument": bulk.large_argument,
+    "hop-result": bulk.hop_result,
+    "hop-argument": bulk.hop_argument,
+    "huge-result": bulk.huge_result,
+    "closure-once": once.closure_once,
+    "argument-once": once.argument_once,
+    "slow-link": links.slow_link,
+    "compression-slow": links.compression_slow,
+    "compression-fast": links.compression_fast,
+    "uneven-calls": uneven.uneven_calls,
+    "999-hosts": fleet.all_hosts,
 }
 
 

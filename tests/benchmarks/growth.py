@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 
 from interstate.pool import Done, Event, Pool, Send, Submitted, Up
 
-from . import child
+from . import child, fresh
 from .place import PATIENCE, Place
 from .report import Line, Row, at_most
 from .turns import compare
@@ -100,7 +100,7 @@ def _pool_cost(hosts: int, waiting: int, more: int = 0) -> float:
 
 def memory(place: Place) -> Row:
     """This process's resident memory after 100,000 calls, beside after 1,000."""
-    used = child.run("memory", place.host)
+    used = child.run(fresh.memory, place.described_host)
     grown = Line(
         used["MB after"],
         "MB",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import paramiko
 
-from . import child
+from . import child, fresh
 from .place import PATIENCE, READ, Place, seconds
 from .report import Line, Row, at_most
 from .turns import Compared, compare, median, percentile
@@ -45,7 +45,7 @@ def first_result(place: Place) -> Row:
 
 
 def _start(place: Place) -> list[float]:
-    figures = child.run("first", place.host)
+    figures = child.run(fresh.first, place.described_host)
     return [figures["first"], figures["first"] + figures["import"]]
 
 
