@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 _CHUNK = 64 << 10
 _IN_FLIGHT = 256  # chunks under way in one direction; then the sender has to wait
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no seconds; closing then sends a RST
+_LATE = 0.02  # seconds that a sleep may have been too long, and are made up for
 _TIMEOUT = 10.0
 
 
@@ -136,9 +137,9 @@ class Proxy:
             while True:
                 data = await reader.read(_CHUNK)
                 count(len(data))
-                free = max(free, self._loop.time()) + (len(data) / self.rate if self.rate else 0.0)
+                free = max(free, self._loop.time() - _LATE) + self._needs(data)
                 await asyncio.sleep(free - self._loop.time())
-                await under_way.put((free + self.delay, data))
+                await under_way.put((max(free, self._loop.time()) + self.delay, data))
                 if not data:
                     break
 
@@ -154,6 +155,10 @@ class Proxy:
                 return
             writer.write(data)
             await writer.drain()
+
+    def _needs(self, data: bytes) -> float:
+        """Seconds that the link is busy with it."""
+        return len(data) / self.rate if self.rate else 0.0
 
     def _count_sent(self, size: int) -> None:
         self.sent += size

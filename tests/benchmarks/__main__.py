@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+import interstate
+
 from . import bulk, fleet, growth, latency, links, once, rates, report, uneven
 from .place import Place
 
 _LIMIT = 300.0  # seconds that a row may take, if _LIMITS has no other
-_LIMITS = {"999-hosts": 600.0}
+_LIMITS = {"999-hosts": 600.0, "closure-once": 400.0}
 _AGAIN = 10.0  # seconds after which what still waits then is interrupted, too
 
 ROWS: dict[str, Callable[[Place], report.Row]] = {
@@ -51,9 +53,11 @@ def main() -> int:
     parser.add_argument("--only", metavar="NAME", action="append", choices=list(ROWS))
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, not a table")
+    parser.add_argument("--into", metavar="FILE", help="put the figures into this page, too")
     parser.add_argument("--peers", metavar="PYTHON", help="a Python that has mitogen and Dask")
     options = parser.parse_args()
-    where = report.machine()
+    print(f"interstate is {interstate.__file__}", file=sys.stderr)
+    where = report.machine(options.peers)
     with (
         tempfile.TemporaryDirectory() as directory,
         Place(Path(directory), options.peers) as place,
@@ -61,6 +65,8 @@ def main() -> int:
         rows = {name: _measure(name, place) for name in options.only or ROWS}
     show = report.as_markdown if options.markdown else report.as_table
     print((report.as_json if options.json else show)(where, rows))
+    if options.into:
+        report.put_into(Path(options.into), report.as_markdown(where, rows))
     return int(any(isinstance(row, report.Failed) for row in rows.values()))
 
 

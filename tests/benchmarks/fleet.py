@@ -26,6 +26,7 @@ _AT_ONCE = 32  # hosts that are being connected to: as many as interstate has
 _BARE = f"paramiko, {_AT_ONCE} threads: connect, python3 -c pass"
 _ALL, _BARE_HOSTS = 999, 200
 _ALL_TIMEOUT = 480.0  # seconds, for all of them
+_ALL_MEMORY = 18_000_000_000  # bytes: what they and their sshds take
 _QUIET = 60.0  # seconds in which no host has come up: no more will
 _IDLE = 10.0  # seconds
 
@@ -66,6 +67,9 @@ def _connect(place: Place, host: Host) -> None:
 
 def all_hosts(place: Place) -> Row:
     """One execute() on 999 real sshd sessions, which all run at once and then idle for a while."""
+    if procfs.available() < _ALL_MEMORY:  # it would not be the benchmarks alone that suffer
+        found = procfs.available() / 1e9
+        raise MemoryError(f"needs {_ALL_MEMORY / 1e9:.0f} GB of memory; there are {found:.1f}")
     sshd = Sshd(place.new_directory(), place.keys, listen=loopback_addresses(_ALL))
     with sshd:
         bare = [_bare_seconds(place, sshd.hosts(_BARE_HOSTS))]

@@ -26,6 +26,11 @@ def shared_out(pids: Iterable[int]) -> int:
     return sum(_kilobytes(f"/proc/{pid}/smaps_rollup", "Pss") for pid in pids) * 1024
 
 
+def available() -> int:
+    """Bytes of memory that this machine can still give."""
+    return _kilobytes("/proc/meminfo", "MemAvailable") * 1024
+
+
 def limit_memory(size: int) -> None:
     """Have this process fail at so many bytes of data, not the machine."""
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import json
 import os
 import platform
@@ -11,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import paramiko
 
 Machine = Mapping[str, str]
 
@@ -90,11 +89,14 @@ class Failed:
 
 Rows = Mapping[str, Row | Failed]
 
+_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
+_PEERS = ("mitogen", "distributed", "asyncssh")
 _HEADS = ("row", "ours", "peer", "unit", "ratio", "asked", "reached", "compared with")
 
 
-def machine() -> Machine:
+def machine(peers_python: str | None = None) -> Machine:
     """When and where this is: what figures mean nothing without."""
+    packages = ("paramiko", "numpy", "cloudpickle")
     return {
         "date": datetime.datetime.now().astimezone().isoformat(" ", "seconds"),
         "cpu": _cpu_model(),
@@ -102,7 +104,8 @@ def machine() -> Machine:
         "load before": f"{os.getloadavg()[0]:.2f}",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
-        "paramiko": paramiko.__version__,
+        **{name: importlib.metadata.version(name) for name in packages},
+        **(_peers_versions(peers_python) if peers_python else {}),
         "OpenSSH": _openssh_version(),
     }
 
@@ -123,13 +126,22 @@ def as_markdown(where: Machine, rows: Rows) -> str:
     lines += ["", *(f"| {' | '.join(cells)} |" for cells in table), ""]
     for name, notes in _notes(rows).items():
         lines += [f"- {name}", *(f"  - {what}: {value}" for what, value in notes.items())]
-    return "\n".join(lines)
+    return "\n".join(line.replace("<", "&lt;") for line in lines)
 
 
 def as_json(where: Machine, rows: Rows) -> str:
     """For programs: the same as one object."""
     described = {name: _described(row) for name, row in rows.items()}
     return json.dumps({"machine": dict(where), "rows": described}, indent=2, ensure_ascii=False)
+
+
+def put_into(page: Path, figures: str) -> None:
+    """Replace the figures in a page: what is between the two comments."""
+    before, begin, rest = page.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not end:
+        raise ValueError(f"{page} has no {_BEGIN} with an {_END} after it")
+    page.write_text(f"{before}{begin}\n\n{figures}\n\n{end}{after}")
 
 
 def _described(row: Row | Failed) -> Mapping[str, Any]:
@@ -189,6 +201,18 @@ def _cpu_model() -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.machine()
+
+
+def _peers_versions(python: str) -> Mapping[str, str]:
+    """What the peers' environment has of each; of one that it lacks, nothing."""
+    look = (
+        "import importlib.metadata, json\n"
+        "found = {d.name.lower(): d.version for d in importlib.metadata.distributions()}\n"
+        "print(json.dumps(found))"
+    )
+    printed = subprocess.run([python, "-c", look], capture_output=True, text=True, check=True)
+    found = json.loads(printed.stdout)
+    return {name: found[name] for name in _PEERS if name in found}
 
 
 def _openssh_version() -> str:
