@@ -55,7 +55,9 @@ def _peers(session: nox.Session) -> str:
 
     A peer that cannot be installed is missing there, and the rows say so.
     """
-    home = session.cache_dir / "bench-peers"
+    ask = "import platform; print(platform.python_version())"
+    version = str(session.run("python", "-c", ask, silent=True)).strip()
+    home = session.cache_dir.resolve() / f"bench-peers-{version}"
     session.run("python", "-m", "venv", str(home), silent=True)
     python = str(home / "bin" / "python")
     for package in nox.project.dependency_groups(PROJECT, "bench-peers"):

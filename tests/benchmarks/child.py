@@ -27,11 +27,17 @@ def run(measure: Callable[..., Figures], *args: Any, timeout: float = 300.0) -> 
     Args:
         args: What JSON can say.
         timeout: How long it may take, seconds.
+
+    Raises:
+        ChildError: It failed, or took too long.
     """
     command = [sys.executable, "-m", __name__, measure.__module__, measure.__name__]
-    done = subprocess.run(
-        [*command, json.dumps(args)], capture_output=True, text=True, timeout=timeout
-    )
+    try:
+        done = subprocess.run(
+            [*command, json.dumps(args)], capture_output=True, text=True, timeout=timeout
+        )
+    except subprocess.TimeoutExpired:  # which would quote all arguments
+        raise ChildError(f"{measure.__name__} was not done within {timeout:g} s") from None
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise ChildError(said[-1])

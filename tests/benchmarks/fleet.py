@@ -92,7 +92,7 @@ def _lines(figures: child.Figures, bare: float) -> list[Line]:
         time_line,
         Line(figures["lost"], "results", what="lost", asked=at_most(0)),
         Line(figures["memory"] / 1e3, "KB a host", what="client's memory", asked=at_most(200)),
-        Line(figures["threads"], "a host", what="client's threads", asked=at_most(3)),
+        Line(round(figures["threads"], 2), "a host", what="client's threads", asked=at_most(3)),
         Line(figures["idle"] * 100, "% of a core", what="client idle", asked=at_most(5)),
     ]
 

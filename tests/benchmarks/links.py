@@ -12,7 +12,7 @@ from interstate import SSHExecutor
 from tests.proxy import Proxy
 
 from . import jobs
-from .place import PATIENCE, Place, seconds
+from .place import PATIENCE, Place
 from .report import Line, Row, at_least, at_most
 from .turns import Measure, compare
 
@@ -23,7 +23,7 @@ _SLOW_BYTES, _RATE = 20_000_000, 10_000_000  # bytes, bytes a second
 _FAST_TURNS, _FAST_BYTES = 7, 100_000_000
 
 Maker = Callable[[int, int], bytes]
-Carry = Callable[[Executor, Maker, int, int], None]
+Carry = Callable[[Executor, Maker, int, int], float]
 
 
 def slow_link(place: Place) -> Row:
@@ -74,22 +74,24 @@ def _fast_line(executor: Executor, what: str, carry: Carry, name: str) -> Line:
 
 def _timed(executor: Executor, carry: Carry, make: Maker, size: int) -> Measure:
     numbers = itertools.count(1)
-
-    def measure() -> list[float]:
-        number = next(numbers)
-        return [seconds(lambda: carry(executor, make, size, number))]
-
-    return measure
+    return lambda: [carry(executor, make, size, next(numbers))]
 
 
-def _argument(executor: Executor, make: Maker, size: int, number: int) -> None:
-    if executor.submit(len, make(size, number)).result(PATIENCE) != size:
+def _argument(executor: Executor, make: Maker, size: int, number: int) -> float:
+    """Seconds until it was taken in over there."""
+    data = make(size, number)
+    start = time.perf_counter()
+    if executor.submit(len, data).result(PATIENCE) != size:
         raise AssertionError("the argument is not whole")
+    return time.perf_counter() - start
 
 
-def _result(executor: Executor, make: Maker, size: int, number: int) -> None:
+def _result(executor: Executor, make: Maker, size: int, number: int) -> float:
+    """Seconds until it was here."""
+    start = time.perf_counter()
     if len(executor.submit(make, size, number).result(PATIENCE)) != size:
         raise AssertionError("the result is not whole")
+    return time.perf_counter() - start
 
 
 _WAYS: dict[str, Carry] = {"argument": _argument, "result": _result}

@@ -43,17 +43,17 @@ class Line:
     """One figure of a row, and what it is compared with.
 
     Args:
-        ours: The median of our turns, in `unit`.
+        ours: The median of our turns, in `unit`; None: it could not be measured.
         unit: What it is counted in.
         what: Which figure this is, if it is not what the row's name says.
         peer: What we are compared with; empty: nothing, and the figure itself is judged.
         theirs: The median of the peer's turns.
         ratio: The median over the turns of ours divided by theirs.
         asked: What the ratio, or without a peer the figure, is to be; None: for information.
-        failed: Why there is no figure of the peer's.
+        failed: Why there is no figure of the peer's, or of ours.
     """
 
-    ours: float
+    ours: float | None
     unit: str
     what: str = ""
     peer: str = ""
@@ -163,9 +163,9 @@ def _cells(name: str, line: Line) -> Sequence[str]:
     return (
         f"{name}: {line.what}" if line.what else name,
         _figure(line.ours),
-        "" if line.theirs is None else _figure(line.theirs),
+        _figure(line.theirs),
         line.unit,
-        "" if line.ratio is None else _figure(line.ratio),
+        _figure(line.ratio),
         "-" if line.asked is None else str(line.asked),
         line.reached,
         line.peer,
@@ -179,7 +179,9 @@ def _notes(rows: Rows) -> Mapping[str, Mapping[str, str]]:
         if isinstance(row, Failed):
             notes[name] = {"failed": row.error}
         else:
-            failed = {f"{line.peer} failed": line.failed for line in row.lines if line.failed}
+            failed = {
+                f"{line.peer or line.what} failed": line.failed for line in row.lines if line.failed
+            }
             notes[name] = {**row.more, **failed}
     return {name: said for name, said in notes.items() if said}
 
@@ -191,7 +193,9 @@ def _columns(table: Sequence[Sequence[str]]) -> Iterable[str]:
         yield "  ".join(padded).rstrip()
 
 
-def _figure(value: float) -> str:
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
