@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         HostError,
         HostKeyError,
         HostLost,
+        HostMemoryError,
         InterstateError,
         RemoteError,
         WorkerDied,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .future import RemoteFuture
     from .hosts import Host
     from .remote.environ import Environ, slices
+    from .sharing import Shared, share
 
 __all__ = [
     "AuthenticationError",
@@ -35,13 +37,16 @@ __all__ = [
     "HostError",
     "HostKeyError",
     "HostLost",
+    "HostMemoryError",
     "InterstateError",
     "RemoteError",
     "RemoteFuture",
     "SSHExecutor",
+    "Shared",
     "WorkerDied",
     "execute",
     "loopback",
+    "share",
     "slices",
 ]
 
@@ -50,8 +55,10 @@ _HOMES = {
     "Host": "hosts",
     "RemoteFuture": "future",
     "SSHExecutor": "executor",
+    "Shared": "sharing",
     "execute": "execution",
     "loopback": "loopback",
+    "share": "sharing",
     "slices": "remote.environ",
 }
 

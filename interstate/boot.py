@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER, find_spec
 from pathlib import Path
@@ -55,7 +55,13 @@ class Stream(Protocol):
     def read(self, n: int, /) -> bytes:
         """Wait for bytes and return at most `n`; none at the end."""
 
-    def write(self, data: bytes, /) -> None:
+    def pump(self, receive: Callable[[bytes], object], /) -> None:
+        """Hand what comes to `receive`, on whatever thread, until the end; raises what it raises.
+
+        Nobody may `read` any more.
+        """
+
+    def write(self, data: wire.Bytes, /) -> None:
         """Write all of `data`; raises OSError when the other end is gone."""
 
     def write_now(self, data: bytes, /) -> bool:
@@ -73,6 +79,7 @@ class Hello(NamedTuple):
     magic: str
     executable: str
     cpus: int
+    memory: int  # bytes
     platform: str
     hostname: str
     pid: int
@@ -129,7 +136,7 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list
             frames = decoder.receive(data)
     except wire.ProtocolError:
         raise NoAgentError(_came_instead("the agent failed", _all_of(stream, said))) from None
-    return _parse(frames[0]), decoder, frames[1:]
+    return _parse(*frames[0]), decoder, frames[1:]
 
 
 def owner() -> str:
@@ -232,10 +239,10 @@ def _check_version(version: str, sought: str, before: bytes) -> None:
         )
 
 
-def _parse(frame: wire.Frame) -> Hello:
-    if frame.kind != wire.HELLO:
-        raise NoAgentError(f"the agent began with a frame of kind {frame.kind}, not with HELLO")
-    facts: dict[str, Any] = json.loads(frame.payload)
+def _parse(kind: int, _: int, content: wire.Bytes) -> Hello:
+    if kind != wire.HELLO:
+        raise NoAgentError(f"the agent began with a frame of kind {kind}, not with HELLO")
+    facts: dict[str, Any] = json.loads(bytes(content))
     hello = Hello(**{**facts, "python": tuple(facts["python"])})
     if hello.protocol != wire.VERSION:
         raise NoAgentError(

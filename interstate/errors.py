@@ -51,6 +51,10 @@ class HostLost(HostError, BrokenExecutor):
     """The connection to a host ended while calls of ours were running there."""
 
 
+class HostMemoryError(HostError, MemoryError):
+    """A host has no room for what a call needs, neither in memory nor for temporary files."""
+
+
 class WorkerDied(InterstateError, BrokenExecutor):
     """The process that ran a call ended before the call did.
 

@@ -13,7 +13,9 @@ from concurrent.futures import Executor, Future
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from . import ending
 from . import engine as engines
+from .blobs import Blob, blobs
 from .callbacks import Callbacks
 from .errors import BrokenSSHExecutor, InterstateError
 from .future import RemoteFuture
@@ -205,15 +207,21 @@ class SSHExecutor(Executor):
         name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
         future = self._engine.new_future()
         content: bytes | None = None
+        large: list[Blob] = []
+
+        def store(part: memoryview) -> int:
+            large.append(blobs.take(part))
+            return large[-1].number
+
         try:
-            content = payload.dump_call(fn, args, kwargs)
+            content = payload.dump_call(fn, args, kwargs, store)
         except pickle.PicklingError as error:
             future.set_running_or_notify_cancel()
             future.set_exception(error)
         with self._lock:
             self._check_open()
             if content is not None:
-                self._engine.submit(future, content, name, host)
+                self._engine.submit(future, content, large, name, host)
         return future
 
     def _abort(self) -> None:
@@ -225,7 +233,7 @@ class SSHExecutor(Executor):
     def _check_open(self) -> None:
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        if engines.exiting.is_set():
+        if ending.begun.is_set():
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         error = self._engine.broken
         if error is not None:

@@ -1,25 +1,24 @@
 """One host: opens the way to it, starts the agent, and moves frames.  Ends in exactly one Down.
 
-Two threads: one opens and then reads, the other writes, so that a slow host blocks only itself.
-What happens is told to `deliver`, by the thread that it happened in.
+One thread opens the way and waits for its end; another writes (see `writer`), so that a slow host
+blocks only itself.  What happens is told to `deliver`, by the thread that it happened in.
 """
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import boot
+from .blobs import Blob
 from .errors import BootError, HostError, HostLost
 from .hosts import Host
 from .remote import wire
+from .writer import Writer
 
-READ = 1 << 18  # bytes at once
-JOIN = 1 << 16  # bytes: smaller writes are put together up to this
+_IDLE_BLOBS = 1 / 8  # of a host's memory, for blobs that no call uses at the time
 
 
 class Up(NamedTuple):
@@ -76,53 +75,44 @@ class Link:
         self._timeout = timeout
         self._turn = turn
         self._deliver = deliver
-        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._writing = threading.Lock()  # held while bytes are being written
         self._lock = threading.Lock()  # guards the next three
         self._stream: boot.Stream | None = None
-        self._up = False
+        self._writer: Writer | None = None  # there is one from Up on
         self._over = False
-        self._reader = self._thread(self._run, "reader")
-        self._writer = self._thread(self._write, "writer")
+        self._thread = threading.Thread(
+            target=self._run, name=f"interstate {host} link", daemon=True
+        )
 
     def __repr__(self) -> str:
-        state = "down" if self._over else "up" if self._up else "opening"
+        state = "down" if self._over else "up" if self._writer else "opening"
         return f"<Link to {self.host}: {state}>"
 
     def open(self) -> None:
         """Begin to open; returns at once."""
         try:
-            self._reader.start()
+            self._thread.start()
         except RuntimeError as error:  # there are too many threads, or the interpreter ends
             self._end(HostLost(self._say(f"could not begin to connect: {error}"), self.host))
 
-    def send(self, data: bytes) -> None:
-        """Send the bytes of frames; returns at once, whatever the host does.
+    def send(self, frames: bytes) -> None:
+        """Send whole frames to a host that is up; returns at once, whatever the host does."""
+        if self._writer is not None:
+            self._writer.send(frames)
 
-        Where nothing is before it and the way is free, the caller writes it: a thread less to wake.
-        """
-        if not self._send_now(data):
-            self._outgoing.put(data)
+    def send_with(self, blobs: Sequence[Blob], frame: bytes) -> None:
+        """Send a call, and before it those of its blobs that the host has not; likewise."""
+        if self._writer is not None:
+            self._writer.send_with(blobs, frame)
 
-    def _send_now(self, data: bytes) -> bool:
-        stream = self._stream
-        if (
-            stream is None
-            or not self._outgoing.empty()
-            or not self._writing.acquire(blocking=False)
-        ):
-            return False
-        try:
-            return stream.write_now(data)
-        except OSError:
-            return True  # the reader sees the end, and tells of it
-        finally:
-            self._writing.release()
+    def done_with(self, blobs: Sequence[Blob]) -> None:
+        """The call that was sent with these has ended."""
+        if self._writer is not None:
+            self._writer.done_with(blobs)
 
     def close(self) -> None:
         """End the link; a Down follows, or has come."""
         with self._lock:
-            opening, stream = not self._up, self._stream
+            opening, stream = self._writer is None, self._stream
         if opening:  # the thread that opens may be stuck in it for a while: do not wait for it
             self._end(HostLost(f"{self.host}: closed before it was connected", self.host))
         if stream is not None:
@@ -130,26 +120,21 @@ class Link:
 
     def join(self) -> None:
         """Wait for the end of the threads of a link that was up."""
-        for thread in (self._reader, self._writer):
-            if self._up and thread is not threading.current_thread():
-                thread.join()
+        if self._writer is not None:
+            for thread in (self._thread, self._writer.thread):
+                if thread is not threading.current_thread():
+                    thread.join()
 
     def owns(self, thread: threading.Thread) -> bool:
-        return thread is self._reader or thread is self._writer
-
-    def _thread(self, target: Callable[[], None], what: str) -> threading.Thread:
-        return threading.Thread(target=target, name=f"interstate {self.host} {what}", daemon=True)
-
-    # ---------------------------------------------------------------------------- reader
+        return thread is self._thread or bool(self._writer and thread is self._writer.thread)
 
     def _run(self) -> None:
         try:
             stream, decoder, frames = self._open()
             if stream is None:
                 return
-            if frames:
-                self._deliver(self.index, Arrived(frames))
-            self._pump(stream, decoder)
+            self._receive(frames)
+            stream.pump(lambda data: self._receive(decoder.receive(data)))
             error: HostError = HostLost(self._say("the connection was lost"), self.host)
         except HostError as known:
             error = known
@@ -173,11 +158,15 @@ class Link:
                 stream.close()
                 return None, wire.Decoder(), []
             hello, decoder, frames = self._boot(stream, deadline)
-        self._writer.start()
+        idle_blobs = int(hello.memory * _IDLE_BLOBS)
+        writer = Writer(stream, idle_blobs, f"interstate {self.host} writer")
+        writer.thread.start()
         with self._lock:
-            if self._over:  # closed just now: an Up must not follow the Down
-                return None, wire.Decoder(), []
-            self._up = True
+            if not self._over:
+                self._writer = writer
+        if self._writer is None:  # closed just now: an Up must not follow the Down
+            writer.close()
+            return None, wire.Decoder(), []
         self._deliver(self.index, Up(hello))
         return stream, decoder, frames
 
@@ -198,49 +187,20 @@ class Link:
             alarm.cancel()
             alarm.join()
 
-    def _pump(self, stream: boot.Stream, decoder: wire.Decoder) -> None:
-        while data := stream.read(READ):
-            frames = decoder.receive(data)
-            if frames:
-                self._deliver(self.index, Arrived(frames))
-                del frames  # a payload must not live until the next one comes
+    def _receive(self, frames: list[wire.Frame]) -> None:
+        if frames:
+            self._deliver(self.index, Arrived(frames))
 
     def _end(self, error: HostError) -> None:
         with self._lock:
             if self._over:
                 return
-            self._over, stream = True, self._stream
-        self._outgoing.put(None)
+            self._over, stream, writer = True, self._stream, self._writer
+        if writer is not None:
+            writer.close()
         if stream is not None:
             stream.close()
         self._deliver(self.index, Down(error))
 
     def _say(self, what: str) -> str:
         return f"{self.host} ({self.way}): {what}"
-
-    # ---------------------------------------------------------------------------- writer
-
-    def _write(self) -> None:
-        stream = self._stream
-        if stream is None:
-            return
-        with contextlib.suppress(OSError):  # the reader sees the end, and tells of it
-            while (data := self._next()) is not None:
-                with self._writing:
-                    stream.write(data)
-                del data  # a payload must not live until the next one comes
-
-    def _next(self) -> bytes | None:
-        """What is there to be written: small pieces as one, so that they travel together."""
-        first = self._outgoing.get()
-        if first is None or len(first) >= JOIN:
-            return first
-        pieces, size = [first], len(first)
-        while size < JOIN and not self._outgoing.empty():
-            piece = self._outgoing.get()
-            if piece is None:
-                self._outgoing.put(None)
-                break
-            pieces.append(piece)
-            size += len(piece)
-        return b"".join(pieces)

@@ -8,7 +8,6 @@ standard input and never blocks on anything.  When its input ends, it kills its 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pickle
@@ -21,13 +20,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import wire, worker
+from . import payload, wire, worker
+from .blob import Blob
 from .hello import hello
+from .sink import Sink
 from .slot import Call, Slot
 from .title import set_title
 
-READ = 1 << 16  # bytes at once
-BACKLOG = 1 << 23  # bytes that wait for stdout before the workers have to wait too
+READ = 1 << 18  # bytes at once
 MOMENT = 0.02  # seconds: a call that takes longer is announced, and holds no other behind it
 PATIENCE = 0.5  # seconds: when every worker is busy for longer, what waits here is given back
 
@@ -37,17 +37,15 @@ class Agent:
 
     def __init__(self, source: int, sink: int) -> None:
         self._source = source
-        self._sink = sink
+        self._sink = Sink(sink)
         self._decoder = wire.Decoder()
         self._selector = selectors.DefaultSelector()
         self._config: dict[str, Any] = {}
         self._slots: dict[int, Slot] = {}  # by pid
         self._idle: dict[Slot, None] = {}  # who was busy last is first to be so again: it is warm
         self._waiting: deque[Call] = deque()
-        self._outgoing: deque[bytes] = deque()
-        self._unsent = memoryview(b"")  # the rest of what was begun to be written
+        self._blobs: dict[int, Blob] = {}
         self._sink_watched = False
-        self._backlog = 0
         self._paused = False
         self._old_pipes: set[int] = set()
         self._broken = False
@@ -59,10 +57,10 @@ class Agent:
     def run(self) -> None:
         """Supervise until the input ends; leave no worker behind."""
         os.set_blocking(self._source, False)
-        os.set_blocking(self._sink, False)
+        os.set_blocking(self._sink.descriptor, False)
         self._watch(self._source, self._read_source)
         self._watch_for_deaths()
-        self._send(wire.encode(wire.HELLO, 0, hello()))
+        self._sink.put(wire.encode(wire.HELLO, 0, hello()))
         try:
             while self._source is not None:
                 self._turn()
@@ -78,10 +76,9 @@ class Agent:
 
     def _tell_of_failure(self, text: str) -> None:
         """Say in the last bytes that we write why they are the last."""
-        self._send(wire.encode(wire.FAILED, 0, text.encode()))
-        os.set_blocking(self._sink, True)
-        while self._outgoing or self._unsent:
-            self._flush()
+        self._sink.put(wire.encode(wire.FAILED, 0, text.encode()))
+        os.set_blocking(self._sink.descriptor, True)
+        self._sink.flush()
 
     def _turn(self) -> None:
         self._flush()
@@ -103,42 +100,49 @@ class Agent:
         if not data:
             self._source = None  # type: ignore[assignment]
             return
-        for frame in self._decoder.receive(data):
-            if frame.kind == wire.CALL:
-                self._waiting.append(Call(frame.call, frame.payload))
-            elif frame.kind == wire.CONFIG:
-                self._start(pickle.loads(frame.payload))  # noqa: S301  # from whom we work for
-            else:
-                raise wire.ProtocolError(f"an agent takes no frame of kind {frame.kind}")
+        for kind, number, content in self._decoder.receive(data):
+            handle = _FRAMES.get(kind)
+            if handle is None:
+                raise wire.ProtocolError(f"an agent takes no frame of kind {kind}")
+            handle(self, number, content)
         self._assign()
 
-    def _send(self, frame: bytes) -> None:
-        self._outgoing.append(frame)
-        self._backlog += len(frame)
+    def _take_call(self, number: int, content: wire.Bytes) -> None:
+        blobs = [self._blobs[blob] for blob in payload.references(content)]
+        obstacle = next((blob.obstacle for blob in blobs if blob.obstacle), "")
+        if obstacle:
+            self._sink.put(wire.encode(wire.REFUSED, number, obstacle.encode()))
+        else:
+            self._waiting.append(Call(number, content, blobs))
+
+    def _take_config(self, _: int, content: wire.Bytes) -> None:
+        self._start(pickle.loads(content))  # noqa: S301  # from whom we work for
+
+    def _take_blob(self, number: int, content: wire.Bytes) -> None:
+        self._blobs[number] = Blob(*wire.LENGTH.unpack(content))
+
+    def _take_part(self, number: int, content: wire.Bytes) -> None:
+        self._blobs[number].add(content)
+
+    def _take_packed_part(self, number: int, content: wire.Bytes) -> None:
+        self._blobs[number].add_packed(content)
+
+    def _forget_blob(self, number: int, _: wire.Bytes) -> None:
+        self._blobs.pop(number).close()
 
     def _flush(self) -> None:
         """Write what the pipe takes; the workers wait while too much is left."""
-        with contextlib.suppress(BlockingIOError):
-            while self._unsent or self._outgoing:
-                if not self._unsent:
-                    self._unsent = memoryview(b"".join(self._outgoing))
-                    self._outgoing.clear()
-                written = os.write(self._sink, self._unsent)
-                self._backlog -= written
-                self._unsent = self._unsent[written:]
-        if not self._unsent:
-            self._unsent = memoryview(b"")  # an empty view would keep all that was sent
-        self._watch_sink(bool(self._unsent))
-        self._pause(self._backlog > BACKLOG)
+        self._watch_sink(self._sink.flush())
+        self._pause(self._sink.full)
 
     def _watch_sink(self, wanted: bool) -> None:
         if wanted == self._sink_watched:
             return
         self._sink_watched = wanted
         if wanted:
-            self._selector.register(self._sink, selectors.EVENT_WRITE, lambda: None)
+            self._selector.register(self._sink.descriptor, selectors.EVENT_WRITE, lambda: None)
         else:
-            self._selector.unregister(self._sink)
+            self._selector.unregister(self._sink.descriptor)
 
     def _pause(self, wanted: bool) -> None:
         if wanted != self._paused:
@@ -173,10 +177,10 @@ class Agent:
         try:
             signal.set_wakeup_fd(-1)
             self._selector.close()
-            closables: list[Any] = [*self._slots.values(), *self._deaths, *self._waiting]
+            closables: list[Any] = [*self._slots.values(), *self._deaths, *self._blobs.values()]
             for closable in closables:
                 closable.close()
-            for descriptor in (self._source, self._sink, *self._old_pipes):
+            for descriptor in (self._source, self._sink.descriptor, *self._old_pipes):
                 os.close(descriptor)
             set_title(f"interstate: worker for {self._config['owner']}")
             ends = slot.worker_ends()
@@ -209,18 +213,19 @@ class Agent:
         return frames is not None
 
     def _pass_on(self, slot: Slot, frame: wire.Frame) -> None:
-        if frame.kind == wire.DONE:
-            self._done(slot, frame)
-        elif frame.kind == wire.PIPES:
+        kind, call, content = frame
+        if kind == wire.DONE:
+            self._done(slot, call, content)
+        elif kind == wire.PIPES:
             self._adopt_old_pipes(slot)
-        elif frame.kind == wire.READY:
+        elif kind == wire.READY:
             slot.starting = False
             self._listen(slot)
             self._idle[slot] = None
             self._assign()
         else:
-            self._broken = self._broken or frame.kind == wire.BROKEN
-            self._send(wire.encode(*frame))
+            self._broken = self._broken or kind == wire.BROKEN
+            self._sink.put(wire.HEADER.pack(kind, call, len(content)), content)
 
     def _adopt_old_pipes(self, slot: Slot) -> None:
         """Read on what the children that a call left behind print; it is no call's any more."""
@@ -238,7 +243,7 @@ class Agent:
     def _read_old_pipe(self, pipe: int) -> None:
         data = os.read(pipe, READ)
         if data:
-            self._send(wire.encode(wire.PRINTED, 0, b"\1" + data))
+            self._sink.put(wire.encode(wire.PRINTED, 0, b"\1" + data))
         else:
             self._selector.unregister(pipe)
             self._old_pipes.remove(pipe)
@@ -280,7 +285,7 @@ class Agent:
             lost, self._broken = [0], True  # it was in the initializer
         how = json.dumps({"exit_status": _exit_status(status)}).encode()
         for call in lost:
-            self._send(wire.encode(wire.DIED, call, how))
+            self._sink.put(wire.encode(wire.DIED, call, how))
         if not self._broken:
             self._fork()
             self._assign()
@@ -313,12 +318,12 @@ class Agent:
             self._tick_soon()
         return given
 
-    def _done(self, slot: Slot, frame: wire.Frame) -> None:
+    def _done(self, slot: Slot, call: int, content: wire.Bytes) -> None:
         announced = slot.announced
-        slot.finish(frame.call)
+        slot.finish(call)
         if announced:
             self._listen(slot)
-        self._send(wire.encode(*frame))
+        self._sink.put(wire.encode(wire.DONE, call, content))
         self._fill(slot)
         if slot.calls:
             self._tick_soon()
@@ -342,16 +347,24 @@ class Agent:
                 self._announce(slot)
         self._assign()
         if self._waiting and all(slot.busy_since(now - PATIENCE) for slot in self._slots.values()):
-            self._give_back()
+            self._give_back(len(self._waiting))
         unsure = any(slot.calls and not slot.announced for slot in self._slots.values())
         self._next_tick = now + MOMENT if unsure or self._waiting else None
 
-    def _give_back(self) -> None:
+    def _recall(self, _: int, content: wire.Bytes) -> None:
+        """Return what is asked for; take it out of the inboxes where not enough waits here."""
+        (limit,) = wire.COUNT.unpack(content)
+        if len(self._waiting) < limit:
+            for slot in self._slots.values():
+                self._waiting.extendleft(reversed(slot.take_back()))
+                if not slot.calls and not slot.starting:
+                    self._idle[slot] = None
+        self._give_back(limit)
+
+    def _give_back(self, limit: int) -> None:
         """Return what waits, the newest first, to whom it came from: another host may be free."""
-        for call in reversed(self._waiting):
-            self._send(wire.encode(wire.RETURNED, call.id))
-            call.close()
-        self._waiting.clear()
+        for _ in range(min(limit, len(self._waiting))):
+            self._sink.put(wire.encode(wire.RETURNED, self._waiting.pop().id))
 
     def _announce(self, slot: Slot) -> None:
         """Say that a call runs, free what waits behind it, and listen to its pipes."""
@@ -360,7 +373,7 @@ class Agent:
             slot.announced = True
             self._listen(slot)
             started = time.time() - (time.monotonic() - slot.since)
-            self._send(wire.encode(wire.STARTED, slot.calls[0].id, wire.SECONDS.pack(started)))
+            self._sink.put(wire.encode(wire.STARTED, slot.calls[0].id, wire.SECONDS.pack(started)))
 
     def _read_pipes(self, slot: Slot) -> None:
         """Pass on what C code and child processes print while a call is busy.
@@ -374,8 +387,19 @@ class Agent:
     def _pass_on_output(self, slot: Slot) -> None:
         call = slot.calls[0].id if slot.calls else wire.NO_CALL | slot.pid
         for stream, data in slot.unread_output():
-            self._send(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
+            self._sink.put(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
         self._adopt_old_pipes(slot)
+
+
+_FRAMES: dict[int, Callable[[Agent, int, wire.Bytes], None]] = {
+    wire.CALL: Agent._take_call,
+    wire.RECALL: Agent._recall,
+    wire.CONFIG: Agent._take_config,
+    wire.BLOB: Agent._take_blob,
+    wire.PART: Agent._take_part,
+    wire.PACKED: Agent._take_packed_part,
+    wire.FORGET: Agent._forget_blob,
+}
 
 
 def _exit_status(status: int) -> int:

@@ -20,6 +20,7 @@ def hello() -> bytes:
         "magic": MAGIC_NUMBER.hex(),
         "executable": sys.executable,
         "cpus": _cpus(),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "platform": platform.system(),
         "hostname": platform.node(),
         "pid": os.getpid(),

@@ -1,41 +1,50 @@
 """Calls and outcomes to bytes and back; used by every end.
 
-A call is (function, args, kwargs).  An outcome is a header (how it ended, when it started, how long
-it took) and a pickle, so that what cannot be unpickled still says whose it is and how it ended.
+A call is a function's pickle and that of its arguments, one after the other.  An outcome is a
+header (how it ended, when it started, how long it took) and a pickle, so that what cannot be
+unpickled still says whose it is and how it ended.
+
+What is large in either travels apart from it: buffers that pickle lets out of a pickle (the data of
+arrays, for one), `bytes` that are an argument or the result, and whole pickles.
 """
 
 from __future__ import annotations
 
 import io
+import mmap
 import pickle
 import platform
 import struct
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 import cloudpickle  # type: ignore[import-untyped]
-from tblib import pickling_support  # type: ignore[import-untyped]
+
+from .culprit import first_unpicklable, name_of, parts, parts_of_arguments
+from .failure import dump_exception
 
 RETURNED = 0  # the pickle is the result
 RAISED = 1  # the pickle is the exception
 DESCRIBED = 2  # the exception could not be rebuilt: the pickle is a Description
 
-_HEADER = struct.Struct("!Bdd")
+LARGE = 1 << 16  # bytes; what is larger travels apart
+MOST = 64  # large buffers of one pickle that do; each may need a descriptor over there
+
+_CALL = struct.Struct("!BI")  # how many parts of it are large; the length of the function's pickle
+_REFERENCE = struct.Struct("!QB")  # a large part: its number, and what it is
+_FUNCTION, _ARGUMENTS, _PICKLE, _READONLY = 0, 1, 2, 4  # the bits of that
+
+_HEADER = struct.Struct("!B?dd")  # the second: the pickle is the last of the large parts
+_BUFFER = struct.Struct("!Q?")  # a large part of an outcome: its size, whether it is read-only
+
 _PROTOCOL = 5  # the newest that every Python from 3.8 on reads
-_PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
+_PLAIN = frozenset((type(None), bool, int, float, complex, str))
 
-
-class Description(NamedTuple):
-    """An exception in words."""
-
-    type_name: str
-    message: str
-    traceback: str
-    reason: str  # why it is not here as itself
+Buffer = Any  # bytes, a view, a mapping: what pickle takes for the content of a buffer
+Store = Callable[[memoryview], int]  # takes a large part of a call in and numbers it
+Content = Union[bytes, memoryview]
 
 
 class Outcome(NamedTuple):
@@ -44,31 +53,128 @@ class Outcome(NamedTuple):
     status: int
     started: float  # Unix time by the clock over there, seconds
     seconds: float  # how long it ran
-    body: memoryview
+    body: Buffer
+    buffers: Sequence[Buffer]
 
     def load(self) -> Any:
         """Return the result, the exception or the Description; raises what its unpickling does."""
-        return pickle.loads(self.body)  # noqa: S301  # from the host that the user runs code on
+        return pickle.loads(self.body, buffers=self.buffers)  # noqa: S301  # from the user's host
+
+
+class Ran(NamedTuple):
+    """An outcome as bytes: the header and the pickle, and what is large."""
+
+    content: bytes
+    large: list[memoryview]
+
+    def outcome(self) -> Outcome:
+        return parse_outcome(self.content, self.large)
+
+    def whole(self) -> bytes:
+        """The bytes of one that is no result, with the pickle in it, however large."""
+        if not self.large:
+            return self.content
+        status, _, *times = _HEADER.unpack_from(self.content)
+        return _HEADER.pack(status, False, *times) + self.large[-1]
+
+    @property
+    def described(self) -> bytes:
+        """What `Arriving` is told of the large parts."""
+        return b"".join(_BUFFER.pack(part.nbytes, part.readonly) for part in self.large)
 
 
 # ------------------------------------------------------------------------------- calls
 
 
-def dump_call(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> bytes:
+def dump_call(
+    fn: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    store: Store | None = None,
+) -> bytes:
     """Return a call as bytes.
+
+    Args:
+        store: Called with each part that is large; None: all stay within.
 
     Raises:
         pickle.PicklingError: It cannot be pickled; the message names the object that cannot.
     """
-    dump = pickle.dumps if _goes_by_reference(fn) and _is_plain(args, kwargs) else cloudpickle.dumps
+    return dump_arguments(dump_function(fn, store), fn, args, kwargs, store)
+
+
+class Function(NamedTuple):
+    """A function as bytes."""
+
+    pickle: bytes
+    references: list[bytes]
+
+
+def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Function:
+    """Return what all calls of a function have in common, as `dump_call` does."""
     try:
-        return dump((fn, args, kwargs), protocol=_PROTOCOL)
+        if _goes_by_reference(fn):
+            return Function(pickle.dumps(fn, _PROTOCOL), [])
+        return Function(*_dump(fn, _FUNCTION, store))
     except Exception as error:
-        culprit = _first_unpicklable(_parts_of_call(fn, args, kwargs))
+        raise _cannot_be_sent(fn, parts(name_of(fn), fn), error) from error
+
+
+def dump_arguments(
+    function: Function,
+    fn: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    store: Store | None = None,
+) -> bytes:
+    """Return a call of a function that is dumped already, as `dump_call` does."""
+    references = function.references
+    if not kwargs and _are_plain(args):
+        arguments = pickle.dumps(args, _PROTOCOL)
+    else:
+        try:
+            whole = [tuple(map(_apart, args)), {k: _apart(v) for k, v in kwargs.items()}]
+            arguments, more = _dump(whole if kwargs else whole[0], _ARGUMENTS, store)
+        except Exception as error:
+            raise _cannot_be_sent(fn, parts_of_arguments(args, kwargs), error) from error
+        references = references + more
+    header = _CALL.pack(len(references), len(function.pickle))
+    return b"".join((header, *references, function.pickle, arguments))
+
+
+def references(content: Content) -> list[int]:
+    """The numbers of the large parts of a call, in the order in which it is run with them."""
+    count, _ = _CALL.unpack_from(content)
+    if not count:
+        return []
+    listed = memoryview(content)[_CALL.size : _CALL.size + count * _REFERENCE.size]
+    return [number for number, _ in _REFERENCE.iter_unpack(listed)]
+
+
+def dump_shared(value: Any) -> tuple[bytes, list[memoryview]]:
+    """Return the pickle of an object that calls share, and what is large in it.
+
+    Raises:
+        pickle.PicklingError: It cannot be pickled; the message names the object that cannot.
+    """
+    try:
+        return _dump_apart(_apart(value))  # type: ignore[no-any-return]
+    except Exception as error:
+        what = f"the {type(value).__qualname__}"
+        culprit = first_unpicklable(parts(what, value)) or what
         raise pickle.PicklingError(
-            f"cannot send the call of {_name(fn)} to a host: {culprit or _name(fn)} "
-            f"cannot be pickled: {error}"
+            f"{what} cannot be shared: {culprit} cannot be pickled: {error}"
         ) from error
+
+
+def rebuild(pickled: Buffer, *buffers: Buffer) -> Any:
+    """Return the object that was shared."""
+    return _whole(pickle.loads(pickled, buffers=buffers))  # noqa: S301  # from whose account this is
+
+
+def _whole(value: Any) -> Any:
+    """Make bytes of what came apart."""
+    return bytes(value) if isinstance(value, (mmap.mmap, memoryview)) else value
 
 
 def run_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]:
@@ -76,7 +182,13 @@ def run_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]
     return [fn(*args) for args in chunk]
 
 
-# ---------------------------------------------------------------------------- outcomes
+def _cannot_be_sent(
+    fn: Any, where: Iterator[tuple[str, Any]], error: Exception
+) -> pickle.PicklingError:
+    culprit = first_unpicklable(where) or name_of(fn)
+    return pickle.PicklingError(
+        f"cannot send the call of {name_of(fn)} to a host: {culprit} cannot be pickled: {error}"
+    )
 
 
 def _goes_by_reference(fn: Any) -> bool:
@@ -90,35 +202,97 @@ def _goes_by_reference(fn: Any) -> bool:
     return getattr(sys.modules.get(module), name, None) is fn
 
 
-def _is_plain(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
-    return not kwargs and all(type(arg) in _PLAIN for arg in args)
+def _are_plain(values: Sequence[Any]) -> bool:
+    """Whether pickle and cloudpickle do the same to them, and none is large bytes."""
+    for value in values:
+        kind = type(value)
+        if kind not in _PLAIN and not (kind is bytes and len(value) < LARGE):
+            return False
+    return True
 
 
-def run_call(payload: bytes) -> bytes:
-    """Unpickle a call, run it, and return its outcome as bytes, whatever it does."""
+def _apart(value: Any) -> Any:
+    """What makes pickle let large bytes out."""
+    large = type(value) is bytes and len(value) >= LARGE
+    return pickle.PickleBuffer(value) if large else value
+
+
+def _dump(value: Any, whose: int, store: Store | None) -> tuple[bytes, list[bytes]]:
+    """The pickle of a part of a call, and references to what is large in it."""
+    if store is None:
+        return cloudpickle.dumps(value, protocol=_PROTOCOL), []
+    content, large = _dump_apart(value)
+    references = []
+    for part in large:
+        kind = whose | (_READONLY if part.readonly else 0)
+        references.append(_REFERENCE.pack(store(part), kind))
+    if len(content) >= LARGE:
+        references.append(_REFERENCE.pack(store(memoryview(content)), whose | _PICKLE))
+        content = b""
+    return content, references
+
+
+def _dump_apart(value: Any, dump: Callable[..., bytes] = cloudpickle.dumps) -> Any:
+    """A pickle, and views of the large buffers that it lets out."""
+    large: list[memoryview] = []
+
+    def keep_within(buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < LARGE or len(large) == MOST:
+            return True
+        large.append(view)
+        return False
+
+    return dump(value, protocol=_PROTOCOL, buffer_callback=keep_within), large
+
+
+# ---------------------------------------------------------------------------- outcomes
+
+
+def run_call(content: Content, attached: Callable[[int, bool], Buffer] | None = None) -> Ran:
+    """Unpickle a call, run it, and return its outcome, whatever it does.
+
+    Args:
+        content: The call.
+        attached: Returns the large part of that index; or one that may be written to.
+    """
     started, clock = time.time(), time.perf_counter()
+    large: list[memoryview] = []
     try:
-        status, body = RETURNED, _run(payload)
+        fn, args, kwargs = _load_call(content, attached)
+        status, (body, large) = RETURNED, _dump_result(fn, fn(*args, **kwargs))
     except BaseException as error:  # also SystemExit: it ends the call, not the worker
-        status, body = _dump_exception(error)
-    return _HEADER.pack(status, started, time.perf_counter() - clock) + body
+        whole, body = dump_exception(error)
+        status = RAISED if whole else DESCRIBED
+    apart = len(body) >= LARGE
+    if apart:
+        large, body = [*large, memoryview(body)], b""
+    return Ran(_HEADER.pack(status, apart, started, time.perf_counter() - clock) + body, large)
 
 
-def _run(payload: bytes) -> bytes:
-    fn, args, kwargs = _load(payload)
-    result = fn(*args, **kwargs)
-    dump = pickle.dumps if type(result) in _PLAIN else cloudpickle.dumps
+def _load_call(content: Content, attached: Callable[[int, bool], Buffer] | None) -> Any:
+    count, length = _CALL.unpack_from(content)
+    start = _CALL.size + count * _REFERENCE.size
+    pickles: list[Buffer] = [content[start : start + length], content[start + length :]]
+    buffers: tuple[list[Buffer], list[Buffer]] = ([], [])
+    for index in range(count):
+        _, kind = _REFERENCE.unpack_from(content, _CALL.size + index * _REFERENCE.size)
+        part = attached(index, not kind & (_PICKLE | _READONLY)) if attached else b""
+        if kind & _PICKLE:
+            pickles[kind & _ARGUMENTS] = part
+        else:
+            buffers[kind & _ARGUMENTS].append(part)
+    fn = _load(pickles[0], buffers[0])
+    loaded = _load(pickles[1], buffers[1])
+    args, kwargs = (loaded, {}) if type(loaded) is tuple else loaded
+    if buffers[_ARGUMENTS]:
+        args, kwargs = map(_whole, args), {name: _whole(v) for name, v in kwargs.items()}
+    return fn, args, kwargs
+
+
+def _load(content: Buffer, buffers: Sequence[Buffer]) -> Any:
     try:
-        return dump(result, protocol=_PROTOCOL)
-    except Exception as error:
-        name = f"the result of {_name(fn)}"
-        culprit = _first_unpicklable(_parts(name, result)) or name
-        raise pickle.PicklingError(f"{culprit} cannot be pickled: {error}") from error
-
-
-def _load(payload: bytes) -> Any:
-    try:
-        return pickle.loads(payload)  # noqa: S301  # from the user whose account this is
+        return pickle.loads(content, buffers=buffers)  # noqa: S301  # from whose account this is
     except ModuleNotFoundError as error:
         if hasattr(error, "add_note"):
             where = f"Python {platform.python_version()} on {platform.node()}"
@@ -129,109 +303,55 @@ def _load(payload: bytes) -> Any:
         raise
 
 
-def parse_outcome(payload: bytes) -> Outcome:
+def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[memoryview]]:
+    try:
+        if _are_plain((result,)):
+            return pickle.dumps(result, _PROTOCOL), []
+        return _dump_apart(_apart(result))  # type: ignore[no-any-return]
+    except Exception as error:
+        name = f"the result of {name_of(fn)}"
+        culprit = first_unpicklable(parts(name, result)) or name
+        raise pickle.PicklingError(f"{culprit} cannot be pickled: {error}") from error
+
+
+class Arriving:
+    """The large parts of an outcome, while they come in.
+
+    Args:
+        described: What there will be, as `Ran.described`.
+    """
+
+    def __init__(self, described: Content) -> None:
+        self._parts = list(_BUFFER.iter_unpack(described))
+        self._files = [io.BytesIO() for _ in self._parts]
+        self._current = 0
+
+    def add(self, data: Content) -> None:
+        """Take the next bytes in."""
+        data = memoryview(data)
+        while data:
+            if self._current == len(self._parts):
+                raise ValueError("more has come of an outcome than was announced")
+            file, (size, _) = self._files[self._current], self._parts[self._current]
+            missing = size - file.tell()
+            file.write(data[:missing])
+            data = data[missing:]
+            self._current += file.tell() == size
+
+    def taken(self) -> list[Buffer]:
+        """All of them: `bytes` where they are read-only, else what can be written to."""
+        if self._current < len(self._parts):
+            raise ValueError("less has come of an outcome than was announced")
+        files, self._files = self._files, []
+        return [
+            file.getvalue() if readonly else file.getbuffer()
+            for file, (_, readonly) in zip(files, self._parts)
+        ]
+
+
+def parse_outcome(content: Content, large: Sequence[Buffer] = ()) -> Outcome:
     """Return the Outcome that `run_call` made bytes of; its body is not unpickled yet."""
-    status, started, seconds = _HEADER.unpack_from(payload)
-    return Outcome(status, started, seconds, memoryview(payload)[_HEADER.size :])
-
-
-def _dump_exception(error: BaseException) -> tuple[int, bytes]:
-    """The exception pickled when it can be rebuilt, else described."""
-    error = BaseException.with_traceback(error, _without_our_frames(error.__traceback__))
-    try:
-        body = _pickle_exception(error)
-        pickle.loads(body)  # noqa: S301  # our own bytes: can they be rebuilt?
-        return RAISED, body
-    except BaseException as obstacle:  # it runs the user's code
-        reason = f"{type(obstacle).__name__}: {_text(obstacle)}"
-    return DESCRIBED, pickle.dumps(_describe(error, reason), protocol=_PROTOCOL)
-
-
-def _pickle_exception(error: BaseException) -> bytes:
-    file = io.BytesIO()
-    _ExceptionPickler(file, protocol=_PROTOCOL).dump(error)
-    return file.getvalue()
-
-
-class _ExceptionPickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle that also takes tracebacks, causes and contexts along."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, BaseException):
-            return pickling_support.pickle_exception(obj)
-        if isinstance(obj, TracebackType):
-            return pickling_support.pickle_traceback(obj)
-        return super().reducer_override(obj)
-
-
-def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
-    """The traceback from the call's own first frame on."""
-    while tb is not None and tb.tb_frame.f_globals.get("__package__") == __package__:
-        tb = tb.tb_next
-    return tb
-
-
-def _describe(error: BaseException, reason: str) -> Description:
-    kind = type(error)
-    try:
-        lines = traceback.format_exception(kind, error, error.__traceback__)
-    except BaseException as obstacle:
-        lines = [f"(its traceback cannot be shown: {type(obstacle).__name__})"]
-    return Description(
-        f"{kind.__module__}.{kind.__qualname__}", _text(error), "".join(lines), reason
-    )
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as obstacle:
-        return f"(its message cannot be shown: {type(obstacle).__name__})"
-
-
-# ------------------------------------------------------- which object does not pickle
-
-
-def _parts_of_call(
-    fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
-) -> Iterator[tuple[str, Any]]:
-    for number, value in enumerate(args, 1):
-        yield from _parts(f"argument {number}", value)
-    for key, value in kwargs.items():
-        yield from _parts(f"argument {key!r}", value)
-    yield from _parts(_name(fn), fn)
-
-
-def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """What `value` is made of, the inner things first, then itself."""
-    code = getattr(value, "__code__", None)
-    for variable, cell in zip(
-        getattr(code, "co_freevars", ()), getattr(value, "__closure__", None) or ()
-    ):
-        try:
-            yield f"{name}, its variable {variable!r}", cell.cell_contents
-        except ValueError:  # a cell that is still empty
-            continue
-    for variable in getattr(code, "co_names", ()):
-        if variable in getattr(value, "__globals__", {}):
-            yield f"{name}, its global {variable!r}", value.__globals__[variable]
-    if isinstance(value, dict):
-        yield from ((f"{name}, its item {key!r}", item) for key, item in value.items())
-    elif isinstance(value, (list, tuple)):
-        yield from ((f"{name}, its item {index}", item) for index, item in enumerate(value))
-    for attribute, item in getattr(value, "__dict__", {}).items() if code is None else ():
-        yield f"{name}, its attribute {attribute!r}", item
-    yield name, value
-
-
-def _first_unpicklable(parts: Iterator[tuple[str, Any]]) -> str | None:
-    for name, value in parts:
-        try:
-            cloudpickle.dumps(value, protocol=_PROTOCOL)
-        except Exception:
-            return f"{name} ({type(value).__module__}.{type(value).__qualname__})"
-    return None
-
-
-def _name(fn: Any) -> str:
-    return getattr(fn, "__qualname__", None) or repr(fn)
+    status, apart, started, seconds = _HEADER.unpack_from(content)
+    if apart:
+        return Outcome(status, started, seconds, large[-1], large[:-1])
+    return Outcome(status, started, seconds, memoryview(content)[_HEADER.size :], large)

@@ -9,38 +9,33 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from . import wire, worker
+from .blob import Blob
 
-READ = 1 << 16  # bytes at once
+READ = 1 << 18  # bytes at once
 DEPTH = 8  # calls in an inbox at most; Linux lets 10 messages wait in such a socket
 _ANCILLARY = socket.CMSG_SPACE(4 * array.array("i").itemsize)
 
 
 class Call:
-    """A call on its way to a worker; a large payload is put into a file in memory once."""
+    """A call on its way to a worker, and the blobs that it needs."""
 
-    __slots__ = ("_file", "_message", "id")
+    __slots__ = ("_blobs", "_message", "id")
 
-    def __init__(self, id: int, payload: bytes) -> None:
-        large = len(payload) > worker.MESSAGE
+    def __init__(self, id: int, content: wire.Bytes, blobs: Sequence[Blob]) -> None:
         self.id = id
-        self._file = _file_of(payload) if large else None
-        self._message = worker.CALL.pack(id, large) + (b"" if large else payload)
+        self._message = worker.CALL.pack(id) + content
+        self._blobs = blobs
 
     def send(self, inbox: socket.socket) -> None:
-        if self._file is None:
+        if not self._blobs:
             inbox.send(self._message)
         else:
-            descriptors = array.array("i", [self._file.fileno()])
+            descriptors = array.array("i", [blob.fileno() for blob in self._blobs])
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
             inbox.sendmsg([self._message], rights)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
 
 
 class Slot:
@@ -103,8 +98,6 @@ class Slot:
         for pipe in (self._lifeline, *self.pipes, *self._old_pipes):
             os.close(pipe)
         self.pipes, self._old_pipes = {}, []
-        for call in self.calls:
-            call.close()
 
     # ---------------------------------------------------------------------------- calls
 
@@ -148,7 +141,7 @@ class Slot:
         """Note that the first call was answered."""
         if not self.calls or self.calls[0].id != call:
             raise wire.ProtocolError(f"worker {self.pid} answered call {call}, which it has not")
-        self.calls.popleft().close()
+        self.calls.popleft()
         self.since = time.monotonic()
         self.announced = False
 
@@ -190,16 +183,3 @@ class Slot:
             else:  # the call has closed it
                 self._old_pipes.append(pipe)
                 del self.pipes[pipe]
-
-
-def _file_of(payload: bytes) -> Any:
-    """An open file with that content, in memory where the system knows how, with no name."""
-    if hasattr(os, "memfd_create"):
-        file: Any = os.fdopen(os.memfd_create("interstate-call"), "w+b")
-    else:
-        import tempfile  # which takes some milliseconds
-
-        file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the call
-    file.write(payload)
-    file.flush()
-    return file

@@ -1,57 +1,65 @@
 """Frames: the messages between us, an agent and its workers.  Sans-IO; every end uses this file.
 
 A frame is a header (kind, call, length of the payload) and the payload.  Bytes go in by
-`Decoder.receive`, frames come out; what is no frame raises ProtocolError.
+`Decoder.receive`, frames come out; what is no frame raises ProtocolError.  Large things travel as
+PARTs, which come out as they come in, piece by piece: nobody waits for the whole of one.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Union
 
-VERSION = 1
+VERSION = 2
 
 # us -> agent
 CONFIG = 1  # a pickled dict: how many workers, their initializer, for whom
 CALL = 2  # a call's payload
+BLOB = 3  # a blob's number in place of a call's; LENGTH: its PARTs will make up so many bytes
+FORGET = 4  # likewise: no call will need that blob again
+RECALL = 5  # return what has not started, the newest first; COUNT: how many calls at most
+
+# either way
+PART = 8  # of the blob or the outcome of that number: the next bytes
+PACKED = 9  # the same, compressed
 
 # agent -> us
 HELLO = 16  # JSON: what Python, how many CPUs, …
 STARTED = 17  # a call runs for longer than a moment; SECONDS: when it started, by the clock there
 PRINTED = 18  # one byte: which stream (1 or 2); the rest: what the call printed
-DONE = 19  # a call's outcome
+DONE = 19  # a call's outcome, or the last of it
 DIED = 20  # the worker of a call died; JSON: how
 BROKEN = 21  # the initializer failed; an outcome
 FAILED = 22  # the agent itself failed; its traceback as text
 RETURNED = 23  # a call was not started, and would have to wait for long: it may run elsewhere
+REFUSED = 24  # a call cannot run, since a blob that it needs is not there; why, as text
+LARGE = 25  # PARTs of a call's outcome follow, which make up these BUFFERs
 
 # worker -> agent
 READY = 33  # the initializer has returned
 PIPES = 32  # descriptors attached: the new pipes that catch what is written to 1 and 2
 
-KINDS = frozenset(
-    (CONFIG, CALL, HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, PIPES, READY)
+KINDS = frozenset((CONFIG, CALL, BLOB, FORGET, RECALL, PART, PACKED, PIPES, READY)) | frozenset(
+    (HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, REFUSED, LARGE)
 )
 
 NO_CALL = 1 << 63  # with a worker's pid: what is printed while it runs no call
 
 HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")
+COUNT = struct.Struct("!Q")
+LENGTH = struct.Struct("!Q")
+
+Bytes = Union[bytes, memoryview]  # a PART's is a view
+Frame = tuple[int, int, Bytes]  # kind, call (0: none), payload
 
 
 class ProtocolError(Exception):
     """What arrived is not what the other end of this protocol sends."""
 
 
-class Frame(NamedTuple):
-    """One message: what it is, which call it is about (0: none), and what it carries."""
-
-    kind: int
-    call: int
-    payload: bytes
-
-
-def encode(kind: int, call: int, payload: bytes = b"") -> bytes:
+def encode(kind: int, call: int, payload: Bytes = b"") -> bytes:
     """Return the bytes of one frame."""
     return HEADER.pack(kind, call, len(payload)) + payload
 
@@ -60,42 +68,66 @@ class Decoder:
     """Turns a stream of bytes, cut anywhere, into frames."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._pieces: list[bytes] = []  # what has come of the next frame
+        self._size = 0  # of the pieces
         self._wanted = HEADER.size  # fewer bytes than this are not worth a look
+        self._part = (PART, 0)  # the kind and call of the PART that is coming in
+        self._missing = 0  # bytes of it
 
     def receive(self, data: bytes) -> list[Frame]:
-        """Take `data` in and return the frames that are complete with it.
+        """Take `data` in and return the frames, and pieces of PARTs, that are there with it.
 
         Raises:
             ProtocolError: A header is not one of ours; nothing after it can be trusted.
         """
-        buffer = self._buffer
-        buffer += data
-        if len(buffer) < self._wanted:
+        if self._missing >= len(data):
+            return [self._next_of_part(memoryview(data))] if data else []
+        self._size += len(data)
+        if self._size < self._wanted:
+            self._pieces.append(data)
             return []
-        frames, end = _cut(buffer)
-        del buffer[:end]
-        self._wanted = _size_of_next(buffer)
+        if self._pieces:
+            data = b"".join((*self._pieces, data))
+        frames, rest = self._cut(data)
+        self._pieces, self._size = [rest] if rest else [], len(rest)
+        self._wanted = _size_of_next(rest)
         return frames
 
-
-def _cut(buffer: bytearray) -> tuple[list[Frame], int]:
-    """The whole frames at the front of `buffer`, and where they end."""
-    frames, start, size = [], 0, len(buffer)
-    with memoryview(buffer) as view:
+    def _cut(self, data: bytes) -> tuple[list[Frame], bytes]:
+        """The frames in `data`, and what is left."""
+        frames: list[Frame] = []
+        start, size = 0, len(data)
+        if self._missing:
+            start = self._missing
+            frames.append(self._next_of_part(memoryview(data)[:start]))
         while size - start >= HEADER.size:
-            kind, call, length = HEADER.unpack_from(view, start)
+            kind, call, length = HEADER.unpack_from(data, start)
+            body = start + HEADER.size
+            if kind in (PART, PACKED):
+                start = min(size, body + length)
+                self._part, self._missing = (kind, call), length
+                frames.append(self._next_of_part(memoryview(data)[body:start]))
+                continue
             if kind not in KINDS:
-                raise ProtocolError(f"not a frame: {bytes(view[start : start + 64])!r}")
-            end = start + HEADER.size + length
-            if end > size:
+                raise ProtocolError(f"not a frame: {data[start : start + 64]!r}")
+            if body + length > size:
                 break
-            frames.append(Frame(kind, call, bytes(view[start + HEADER.size : end])))
-            start = end
-    return frames, start
+            start = body + length
+            frames.append((kind, call, data[body:start]))
+        return frames, data[start:]
+
+    def _next_of_part(self, piece: memoryview) -> Frame:
+        self._missing -= len(piece)
+        return (*self._part, piece)
 
 
-def _size_of_next(buffer: bytearray) -> int:
-    if len(buffer) < HEADER.size:
+def _size_of_next(rest: bytes) -> int:
+    if len(rest) < HEADER.size:
         return HEADER.size
-    return HEADER.size + int(HEADER.unpack_from(buffer)[2])
+    return HEADER.size + int(HEADER.unpack_from(rest)[2])
+
+
+def pieces(content: Bytes, size: int) -> Iterable[memoryview]:
+    """Cut something large into views of at most `size` bytes."""
+    view = memoryview(content)
+    return (view[start : start + size] for start in range(0, len(view), size))

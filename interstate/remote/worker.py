@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import array
 import fcntl
-import mmap
 import os
 import resource
 import signal
@@ -23,12 +22,14 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from . import payload, wire
+from .blob import mapped
 from .capture import Capture
 
-CALL = struct.Struct("!Q?")  # the call's id; whether its payload is in the attached file
+CALL = struct.Struct("!Q")  # the call's id
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not the agent's
-MESSAGE = 1 << 16  # bytes; a larger payload travels as a file in memory
-_ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i"))
+MESSAGE = CALL.size + 3 * payload.LARGE  # bytes: a call's two pickles, and what is in front
+PIECE = 1 << 18  # bytes of a large outcome that are sent at once
+_ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i") * payload.MOST)
 
 
 def main(
@@ -63,11 +64,11 @@ class Worker:
 
     def initialize(self, initializer: bytes) -> bool:
         """Run the initializer; say so and return False when it fails."""
-        outcome = self._run(initializer)
-        if payload.parse_outcome(outcome).status == payload.RETURNED:
+        ran = self._run(initializer)
+        if ran.outcome().status == payload.RETURNED:
             self._sender.send(wire.encode(wire.READY, 0))
             return True
-        self._sender.send(wire.encode(wire.BROKEN, 0, outcome))
+        self._sender.send(wire.encode(wire.BROKEN, 0, ran.whole()))
         return False
 
     def serve(self) -> None:
@@ -76,24 +77,36 @@ class Worker:
             pass
 
     def _serve_one(self) -> bool:
-        message, ancillary, _, _ = self._inbox.recvmsg(MESSAGE + CALL.size, _ANCILLARY)
+        message, ancillary, _, _ = self._inbox.recvmsg(MESSAGE, _ANCILLARY)
         if not message:
             return False
-        self._call, attached = CALL.unpack_from(message)
-        content = _mapped(ancillary) if attached else message[CALL.size :]
-        outcome = self._run(content)
-        self._sender.send(wire.encode(wire.DONE, self._call, outcome))
+        (self._call,) = CALL.unpack_from(message)
+        ran = self._run(message[CALL.size :], descriptors_in(ancillary) if ancillary else ())
+        if ran.large:
+            self._send_large(ran)
+        self._sender.send(wire.encode(wire.DONE, self._call, ran.content))
         return True
 
-    def _run(self, content: Any) -> bytes:
+    def _send_large(self, ran: payload.Ran) -> None:
+        self._sender.send(wire.encode(wire.LARGE, self._call, ran.described))
+        for part in ran.large:
+            for piece in wire.pieces(part, PIECE):
+                header = wire.HEADER.pack(wire.PART, self._call, len(piece))
+                self._sender.send(header, piece)
+
+    def _run(self, content: bytes, descriptors: Sequence[int] = ()) -> payload.Ran:
         """Run a call and return its outcome, once all that it printed is sent."""
-        outcome = payload.run_call(content)
+        try:
+            ran = payload.run_call(content, lambda i, writable: mapped(descriptors[i], writable))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         if os.getpid() != self._pid:
-            _end_of_a_child(outcome)
+            _end_of_a_child(ran)
         self._capture.drain()
         if not self._capture.restore() or self._has_left_children():
             self._send_new_pipes()
-        return outcome
+        return ran
 
     def _has_left_children(self) -> bool:
         """Whether a child is there, or one has ended, which may have left children of its own."""
@@ -105,7 +118,7 @@ class Worker:
 
     def _send_new_pipes(self) -> None:
         readers = array.array("i", self._capture.renew_pipes())
-        self._sender.send(wire.encode(wire.PIPES, self._call), readers)
+        self._sender.send(wire.encode(wire.PIPES, self._call), None, readers)
 
 
 class _Sender:
@@ -120,9 +133,15 @@ class _Sender:
         self._waiting: deque[Any] = deque()
         self._sending = False
 
-    def send(self, frame: bytes, descriptors: array.array[int] | None = None) -> None:
+    def send(
+        self,
+        frame: bytes,
+        piece: memoryview | None = None,
+        descriptors: array.array[int] | None = None,
+    ) -> None:
+        """Send a frame; or its header, and the rest of it."""
         with self._lock:
-            self._waiting.append((frame, descriptors))
+            self._waiting.append((frame, piece, descriptors))
             if self._sending:
                 return
             self._sending = True
@@ -132,13 +151,17 @@ class _Sender:
             finally:
                 self._sending = False
 
-    def _send(self, frame: bytes, descriptors: array.array[int] | None) -> None:
+    def _send(
+        self, frame: bytes, piece: memoryview | None, descriptors: array.array[int] | None
+    ) -> None:
         if descriptors:  # such a frame is a few bytes: it goes whole
             self._sock.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
         elif len(frame) <= 4096:  # goes whole or not at all
             self._sock.sendall(frame)
         else:
             self._send_whole(memoryview(frame))
+        if piece is not None:
+            self._send_whole(piece)
 
     def _send_whole(self, rest: memoryview) -> None:
         """Send all of it, even when a signal handler raises midway; then what it raised.
@@ -182,15 +205,6 @@ def _die_with(lifeline: int) -> None:
     fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
-def _mapped(ancillary: Sequence[Any]) -> Any:
-    """The content of the file that came along, mapped, so that all workers share one copy."""
-    descriptor = descriptors_in(ancillary)[0]
-    try:
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    finally:
-        os.close(descriptor)
-
-
 def descriptors_in(ancillary: Sequence[Any]) -> array.array[int]:
     """The descriptors that came along with a message, as `recvmsg` tells of them."""
     descriptors = array.array("i")
@@ -199,11 +213,11 @@ def descriptors_in(ancillary: Sequence[Any]) -> array.array[int]:
     return descriptors
 
 
-def _end_of_a_child(outcome: bytes) -> NoReturn:
+def _end_of_a_child(ran: payload.Ran) -> NoReturn:
     """A process that the call forked has come back here: end it, as the end of a script would."""
     status = 1
     try:
-        ended = payload.parse_outcome(outcome)
+        ended = ran.outcome()
         if ended.status == payload.RETURNED:
             status = 0
         else:

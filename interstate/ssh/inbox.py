@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+from collections.abc import Callable
 
 
 class Inbox:
@@ -15,15 +17,49 @@ class Inbox:
     def __init__(self) -> None:
         self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # an empty one is the end
         self._rest = b""
+        self._receive: Callable[[bytes], object] | None = None
+        self._switching = threading.Lock()  # held while that becomes something else
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
 
     def feed(self, data: bytes) -> None:
         """Put in what has arrived."""
-        if data:
-            self._pieces.put(data)
+        if self._receive is None:
+            with self._switching:
+                if self._receive is None:
+                    if data:
+                        self._pieces.put(data)
+                    return
+        self._hand_over(data)
 
     def close(self) -> None:
         """Let the reader come to the end, after what is there."""
         self._pieces.put(b"")
+        self._ended.set()
+
+    def pump(self, receive: Callable[[bytes], object]) -> None:
+        """Have `receive` called with what arrives, by the thread that feeds, until the end.
+
+        What it raises ends this, and is raised here.
+        """
+        with self._switching:
+            self._receive = receive
+            while self.read_ready():
+                data = self.read(1 << 20)
+                if not data:
+                    break
+                self._hand_over(data)
+        self._ended.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _hand_over(self, data: bytes) -> None:
+        if self._error is None and self._receive is not None:
+            try:
+                self._receive(data)
+            except BaseException as error:  # the thread that feeds has others to serve
+                self._error = error
+                self.close()
 
     def read(self, size: int, timeout: float | None = None) -> bytes:
         """Return at most `size` bytes, waiting for the first; none at the end."""

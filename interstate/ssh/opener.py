@@ -180,9 +180,9 @@ class SSH:
 def _start(transport: Transport, command: str, deadline: Deadline) -> Stream:
     try:
         channel = transport.open_session(timeout=deadline.remaining())
-        inside(channel).in_buffer = Inbox()
+        inbox = inside(channel).in_buffer = Inbox()
         if execute(channel, command, deadline):
-            return Stream(channel, transport)
+            return Stream(channel, transport, inbox)
         error: Exception | None = None
     except (paramiko.SSHException, OSError, EOFError) as refusal:
         error = refusal

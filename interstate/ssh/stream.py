@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import paramiko
 
+from .inbox import Inbox
 from .transport import Transport
+from .wires import inside
 
 _OVERHEAD = 64  # bytes of a packet that paramiko keeps for itself
 _SMALL = 1 << 13  # bytes: a socket that takes any takes that many
@@ -16,9 +20,10 @@ class Stream:
     One thread may read while another writes and a third closes.
     """
 
-    def __init__(self, channel: paramiko.Channel, transport: Transport) -> None:
+    def __init__(self, channel: paramiko.Channel, transport: Transport, inbox: Inbox) -> None:
         self._channel = channel
         self._transport = transport
+        self._inbox = inbox
 
     def read(self, n: int) -> bytes:
         """Return 1 to n bytes, waiting for the first; b"" at the end, however it came about.
@@ -30,6 +35,20 @@ class Stream:
             return self._channel.recv(n)
         except (OSError, EOFError, paramiko.SSHException):
             return b""
+
+    def pump(self, receive: Callable[[bytes], object]) -> None:
+        """Hand what comes to `receive`, mostly on the connection's own thread, until the end.
+
+        `receive` may write by `write_now` only.  What it raises ends this, and is raised here.
+        """
+
+        def take(data: bytes) -> None:
+            receive(data)
+            size = inside(self._channel)._check_add_window(len(data))
+            if size:
+                self._transport.give_window(self._channel, size)
+
+        self._inbox.pump(take)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of data, waiting while the other side takes no more.
@@ -67,5 +86,5 @@ class Stream:
 
     def close(self) -> None:
         """End the connection to the host at once; hops stay.  Any thread, any number of times."""
-        self._channel.in_buffer.close()
+        self._inbox.close()
         self._transport.close()

@@ -21,7 +21,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_IGNORE, cMSG_SERVICE_REQUEST
+from paramiko.common import (
+    cMSG_CHANNEL_REQUEST,
+    cMSG_CHANNEL_WINDOW_ADJUST,
+    cMSG_IGNORE,
+    cMSG_SERVICE_REQUEST,
+)
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 from paramiko.transport import ServiceRequestingTransport
@@ -68,6 +73,7 @@ class Transport(ServiceRequestingTransport):
         self.set_log_channel(LOG)
         self.name = name
         self.wire = wire
+        self._unsaid: list[tuple[paramiko.Channel, int]] = []
         self.farewell = ""
         self.conversation = Handler(self)
 
@@ -115,6 +121,27 @@ class Transport(ServiceRequestingTransport):
     def writable(self) -> bool:
         """Whether a small message can be sent without waiting for anything."""
         return self.clear_to_send.is_set() and self.wire.writable()
+
+    def give_window(self, channel: paramiko.Channel, size: int) -> None:
+        """Let the server send so many more bytes; on the connection's own thread.
+
+        While keys are agreed on anew, that may not be said, and this thread must not wait for the
+        end of it: it is said then.
+        """
+        if not self.clear_to_send.is_set():
+            self._unsaid.append((channel, size))
+            return
+        message = Message()
+        message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
+        message.add_int(channel.remote_chanid)
+        message.add_int(size)
+        inside(self)._send_message(message)
+
+    def _parse_newkeys(self, m: Message) -> None:
+        inside(super())._parse_newkeys(m)
+        unsaid, self._unsaid = self._unsaid, []
+        for channel, size in unsaid:
+            self.give_window(channel, size)
 
     def settle_down(self) -> None:
         """Block in reads from now on; `close` ends them by shutting the wire down."""

@@ -56,6 +56,7 @@ def main() -> int:
     parser.add_argument("--into", metavar="FILE", help="put the figures into this page, too")
     parser.add_argument("--peers", metavar="PYTHON", help="a Python that has mitogen and Dask")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and with it what was started
     print(f"interstate is {interstate.__file__}", file=sys.stderr)
     where = report.machine(options.peers)
     with (

@@ -1,0 +1,44 @@
+"""The interpreter's end: what is still to be done is done before it, or given up after a Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from typing import Protocol
+
+from .errors import BrokenSSHExecutor, InterstateError
+
+
+class Running(Protocol):
+    """What must come to its end first."""
+
+    def abort(self, error: InterstateError) -> None: ...
+    def close(self) -> None: ...
+    def join(self) -> None: ...
+
+
+_running: weakref.WeakSet[Running] = weakref.WeakSet()
+begun = threading.Event()
+
+
+def watch(running: Running) -> None:
+    """Have it finished at the interpreter's end, if it lives until then."""
+    _running.add(running)
+
+
+def _finish() -> None:
+    """As with a ProcessPoolExecutor: what was submitted is finished, unless Ctrl-C ends us."""
+    begun.set()
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
+    still_running = list(_running)
+    for running in still_running:
+        if interrupted:
+            running.abort(BrokenSSHExecutor("the interpreter was interrupted"))
+        running.close()
+    for running in still_running:
+        running.join()
+
+
+# Before daemon threads are stopped, as concurrent.futures does; atexit would be too late.
+threading._register_atexit(_finish)  # type: ignore[attr-defined]

@@ -1,0 +1,105 @@
+"""Blobs: large things that calls need, kept once for all the workers of a host."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import tempfile
+import zlib
+
+from . import wire
+
+_SURE = 1 << 24  # bytes; less than this is not worth a look at how much there is
+_MEMORY = "/proc/meminfo"
+_GROUP = "/sys/fs/cgroup"  # where a container sees its own limits
+
+
+class Blob:
+    """The content of a blob, in a file in memory that has no name.
+
+    Where memory does not suffice, it is in a file on disk that has no name either.
+
+    Attributes:
+        obstacle: Why it is not here and will not be, or "".
+    """
+
+    def __init__(self, size: int) -> None:
+        self.obstacle = ""
+        self._size = size
+        self._written = 0
+        self._unpacker = zlib.decompressobj()
+        self._file: int | None = None
+        try:
+            self._file = _file_for(size)
+        except OSError as error:
+            self._give_up(error)
+
+    def add(self, data: wire.Bytes) -> None:
+        """Take the next bytes in."""
+        if self._file is None:
+            return
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            self._written += len(data)
+        except OSError as error:
+            self._give_up(error)
+
+    def add_packed(self, data: wire.Bytes) -> None:
+        """Take the next bytes in, which are compressed."""
+        self.add(self._unpacker.decompress(data))
+
+    def fileno(self) -> int:
+        """Return its descriptor, once all is there.
+
+        Raises:
+            wire.ProtocolError: It is not.
+        """
+        if self._file is None or self._written != self._size:
+            raise wire.ProtocolError(f"{self._written} of a blob's {self._size} bytes are here")
+        return self._file
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _give_up(self, error: OSError) -> None:
+        self.close()
+        self.obstacle = f"{self._size} bytes that it needs cannot be kept there: {error.strerror}"
+
+
+def mapped(descriptor: int, writable: bool) -> mmap.mmap:
+    """Map a blob; what is written to it stays in this process, page by page."""
+    return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY if writable else mmap.ACCESS_READ)
+
+
+def _file_for(size: int) -> int:
+    """Open a nameless file; in memory, if there is room."""
+    if hasattr(os, "memfd_create") and (size < _SURE or size < _free_memory()):
+        with contextlib.suppress(OSError):  # some sandboxes do not know it
+            return os.memfd_create("interstate-blob")
+    with tempfile.TemporaryFile() as file:
+        disk = os.fstatvfs(file.fileno())
+        if size > disk.f_bavail * disk.f_frsize:
+            raise OSError(0, "neither memory nor the disk for temporary files has room for them")
+        return os.dup(file.fileno())
+
+
+def _free_memory() -> float:
+    """How many bytes this process may use, as far as the system tells."""
+    free = float("inf")
+    with contextlib.suppress(OSError):
+        with open(_MEMORY) as file:
+            facts = dict(line.split(":", 1) for line in file)
+        free = 1024.0 * int(facts["MemAvailable"].split()[0])
+    with contextlib.suppress(OSError, ValueError):  # no such limit
+        free = min(free, _number("memory.max") - _number("memory.current"))
+    return free
+
+
+def _number(name: str) -> int:
+    with open(os.path.join(_GROUP, name)) as file:
+        return int(file.read())

@@ -1,0 +1,52 @@
+"""Which object it is that cannot be pickled, by its path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]
+
+_PROTOCOL = 5
+
+
+def parts_of_arguments(args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for number, value in enumerate(args, 1):
+        yield from parts(f"argument {number}", value)
+    for key, value in kwargs.items():
+        yield from parts(f"argument {key!r}", value)
+
+
+def parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What `value` is made of, the inner things first, then itself."""
+    code = getattr(value, "__code__", None)
+    for variable, cell in zip(
+        getattr(code, "co_freevars", ()), getattr(value, "__closure__", None) or ()
+    ):
+        try:
+            yield f"{name}, its variable {variable!r}", cell.cell_contents
+        except ValueError:  # a cell that is still empty
+            continue
+    for variable in getattr(code, "co_names", ()):
+        if variable in getattr(value, "__globals__", {}):
+            yield f"{name}, its global {variable!r}", value.__globals__[variable]
+    if isinstance(value, dict):
+        yield from ((f"{name}, its item {key!r}", item) for key, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"{name}, its item {index}", item) for index, item in enumerate(value))
+    for attribute, item in getattr(value, "__dict__", {}).items() if code is None else ():
+        yield f"{name}, its attribute {attribute!r}", item
+    yield name, value
+
+
+def first_unpicklable(parts: Iterator[tuple[str, Any]]) -> str | None:
+    for name, value in parts:
+        try:
+            cloudpickle.dumps(value, protocol=_PROTOCOL)
+        except Exception:
+            return f"{name} ({type(value).__module__}.{type(value).__qualname__})"
+    return None
+
+
+def name_of(fn: Any) -> str:
+    return getattr(fn, "__qualname__", None) or repr(fn)

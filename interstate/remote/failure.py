@@ -1,0 +1,77 @@
+"""Exceptions to bytes: as themselves where they can be rebuilt, else in words."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import traceback
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import cloudpickle  # type: ignore[import-untyped]
+from tblib import pickling_support  # type: ignore[import-untyped]
+
+_PROTOCOL = 5
+
+
+class Description(NamedTuple):
+    """An exception in words."""
+
+    type_name: str
+    message: str
+    traceback: str
+    reason: str  # why it is not here as itself
+
+
+def dump_exception(error: BaseException) -> tuple[bool, bytes]:
+    """Return (True, its pickle) when it can be rebuilt, else (False, that of its Description)."""
+    error = BaseException.with_traceback(error, _without_our_frames(error.__traceback__))
+    try:
+        body = _pickle_exception(error)
+        pickle.loads(body)  # noqa: S301  # our own bytes: can they be rebuilt?
+        return True, body
+    except BaseException as obstacle:  # it runs the user's code
+        reason = f"{type(obstacle).__name__}: {_text(obstacle)}"
+    return False, pickle.dumps(_describe(error, reason), protocol=_PROTOCOL)
+
+
+def _pickle_exception(error: BaseException) -> bytes:
+    file = io.BytesIO()
+    _ExceptionPickler(file, protocol=_PROTOCOL).dump(error)
+    return file.getvalue()
+
+
+class _ExceptionPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle that also takes tracebacks, causes and contexts along."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, BaseException):
+            return pickling_support.pickle_exception(obj)
+        if isinstance(obj, TracebackType):
+            return pickling_support.pickle_traceback(obj)
+        return super().reducer_override(obj)
+
+
+def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
+    """The traceback from the call's own first frame on."""
+    while tb is not None and tb.tb_frame.f_globals.get("__package__") == __package__:
+        tb = tb.tb_next
+    return tb
+
+
+def _describe(error: BaseException, reason: str) -> Description:
+    kind = type(error)
+    try:
+        lines = traceback.format_exception(kind, error, error.__traceback__)
+    except BaseException as obstacle:
+        lines = [f"(its traceback cannot be shown: {type(obstacle).__name__})"]
+    return Description(
+        f"{kind.__module__}.{kind.__qualname__}", _text(error), "".join(lines), reason
+    )
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as obstacle:
+        return f"(its message cannot be shown: {type(obstacle).__name__})"

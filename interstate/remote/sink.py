@@ -1,0 +1,47 @@
+"""What the agent has to say and the channel has not taken yet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from itertools import islice
+
+from . import wire
+
+BACKLOG = 1 << 23  # bytes that wait before the workers have to wait too
+_VECTORS = 256  # pieces that are written at once
+
+
+class Sink:
+    """Writes to a descriptor what that takes without blocking; keeps the rest, in order."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._pieces: deque[wire.Bytes] = deque()
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that nothing should be added."""
+        return self._size > BACKLOG
+
+    def put(self, *pieces: wire.Bytes) -> None:
+        self._pieces += filter(len, pieces)  # an empty one would never be written
+        self._size += sum(map(len, pieces))
+
+    def flush(self) -> bool:
+        """Write; return whether something is left."""
+        with contextlib.suppress(BlockingIOError):
+            while self._pieces:
+                batch = list(islice(self._pieces, _VECTORS))
+                self._forget(os.writev(self.descriptor, batch))
+        return bool(self._pieces)
+
+    def _forget(self, written: int) -> None:
+        self._size -= written
+        while written:
+            piece = self._pieces.popleft()
+            if len(piece) > written:
+                self._pieces.appendleft(memoryview(piece)[written:])
+            written -= min(written, len(piece))

@@ -1,0 +1,47 @@
+"""Which blobs lie on a host.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .blobs import Blob
+
+
+class Shelf:
+    """The blobs on one host; those that no call uses may stay there, up to a limit.
+
+    Args:
+        limit: How much of them may stay, bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._users: dict[int, int] = {}  # number -> how many calls use it
+        self._idle: dict[int, int] = {}  # number -> its size, where none does; the oldest first
+        self._idle_size = 0
+
+    def lend(self, blobs: Iterable[Blob]) -> list[Blob]:
+        """Let a call use them; return those that are not there and must be sent before it."""
+        missing = []
+        for blob in blobs:
+            if blob.number in self._idle:
+                self._idle_size -= self._idle.pop(blob.number)
+            elif blob.number not in self._users:
+                missing.append(blob)
+            self._users[blob.number] = self._users.get(blob.number, 0) + 1
+        return missing
+
+    def give_back(self, blobs: Iterable[Blob]) -> list[int]:
+        """A call has ended that used them; return the numbers of those to be forgotten there."""
+        for blob in blobs:
+            self._users[blob.number] -= 1
+            if not self._users[blob.number]:
+                del self._users[blob.number]
+                self._idle[blob.number] = len(blob.content)
+                self._idle_size += len(blob.content)
+        forgotten = []
+        while self._idle_size > self._limit:
+            number = next(iter(self._idle))
+            self._idle_size -= self._idle.pop(number)
+            forgotten.append(number)
+        return forgotten

@@ -1,0 +1,125 @@
+"""Writes to one host what could not be written at once: small frames first, blobs bit by bit."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from .blobs import Blob
+from .boot import Stream
+from .remote import wire
+from .shelf import Shelf
+
+_JOIN = 1 << 16  # bytes: small frames are put together up to this
+_PIECE = 1 << 18  # bytes of a blob that are sent at once
+
+Pieces = Iterator[Sequence[wire.Bytes]]  # each is a frame: all of it, or its header and the rest
+
+
+class Writer:
+    """A thread that writes to a stream, and what it has yet to write.
+
+    Args:
+        stream: What to write to.
+        limit: How much of blobs that no call uses may stay over there, bytes.
+        name: What the thread is called.
+    """
+
+    def __init__(self, stream: Stream, limit: int, name: str) -> None:
+        self._stream = stream
+        self._shelf = Shelf(limit)
+        self._small: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None is the end
+        self._large: deque[Pieces] = deque()
+        self._shelving = threading.Lock()  # what the shelf says and `_large` go together
+        self._writing = threading.Lock()  # held while a frame is being written
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def send(self, frames: bytes) -> None:
+        """Send whole frames; returns at once, whatever the host does.
+
+        Where nothing is before it and the way is free, the caller writes it: a thread less to wake.
+        """
+        if not self._send_now(frames):
+            self._small.put(frames)
+
+    def send_with(self, blobs: Sequence[Blob], frame: bytes) -> None:
+        """Send a frame, and before it those of its blobs that the host has not."""
+        with self._shelving:
+            self._large += map(_pieces, self._shelf.lend(blobs))
+            self._large.append(iter([[frame]]))
+        self._small.put(b"")  # wakes the thread
+
+    def done_with(self, blobs: Sequence[Blob]) -> None:
+        """The call that was sent with these has ended."""
+        with self._shelving:
+            numbers = self._shelf.give_back(blobs)
+            self._large += (iter([[wire.encode(wire.FORGET, number)]]) for number in numbers)
+        if numbers:
+            self._small.put(b"")
+
+    def close(self) -> None:
+        """Write what is there and no more."""
+        self._small.put(None)
+
+    def _send_now(self, frames: bytes) -> bool:
+        if not self._small.empty() or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            return self._stream.write_now(frames)
+        except OSError:
+            return True  # who reads sees the end, and tells of it
+        finally:
+            self._writing.release()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # likewise
+            while self._write_small():
+                self._write_piece()
+
+    def _write_small(self) -> bool:
+        """Write the small frames that are there, waiting for one if there is nothing else."""
+        while not (self._large and self._small.empty()):
+            frames = self._next()
+            if frames is None:
+                return False
+            if frames:
+                self._write([frames])
+            del frames  # a payload must not live until the next one comes
+        return True
+
+    def _next(self) -> bytes | None:
+        """What is there to be written: small pieces as one, so that they travel together."""
+        first = self._small.get()
+        if first is None or len(first) >= _JOIN:
+            return first
+        pieces, size = [first], len(first)
+        while size < _JOIN and not self._small.empty():
+            piece = self._small.get()
+            if piece is None:
+                self._small.put(None)
+                break
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
+
+    def _write_piece(self) -> None:
+        """Write the next frame of what is large."""
+        frame = next(self._large[0], None)
+        if frame is None:
+            self._large.popleft()
+        else:
+            self._write(frame)
+
+    def _write(self, frame: Sequence[wire.Bytes]) -> None:
+        with self._writing:
+            for part in frame:
+                self._stream.write(part)
+
+
+def _pieces(blob: Blob) -> Pieces:
+    yield [wire.encode(wire.BLOB, blob.number, wire.LENGTH.pack(len(blob.content)))]
+    for piece in wire.pieces(blob.content, _PIECE):
+        yield [wire.HEADER.pack(wire.PART, blob.number, len(piece)), piece]
