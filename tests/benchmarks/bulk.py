@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from concurrent.futures import Executor
 from typing import Any
 
@@ -14,7 +15,7 @@ from interstate import Host, SSHExecutor
 from . import child, jobs, procfs
 from .place import PATIENCE, READ, Place, seconds
 from .report import Line, Row, at_least, at_most
-from .turns import Measure, compare
+from .turns import compare
 
 _TURNS, _HOP_TURNS = 5, 3
 _BYTES = 200_000_000
@@ -79,10 +80,12 @@ def _argument_rate(place: Place, via: Host | None, name: str, turns: int) -> Lin
 
 
 def _rate(ours: Any, bare: Any, name: str, turns: int) -> Line:
-    def rate(run: Any) -> Measure:
-        return lambda: [_BYTES / 1e6 / seconds(run)]
-
-    return compare(turns, rate(ours), {name: rate(bare)}).line("MB/s", name, at_least(0.9))
+    found = compare(
+        turns,
+        lambda: [_BYTES / 1e6 / ours()],
+        {name: lambda: [_BYTES / 1e6 / seconds(bare)]},
+    )
+    return found.line("MB/s", name, at_least(0.9))
 
 
 def _memory_line(memory: float) -> Line:
@@ -94,15 +97,15 @@ def memory_of_result(host: dict[str, Any]) -> child.Figures:
     with SSHExecutor([Host(**host)], workers_per_host=1, ssh_config=None) as executor:
         executor.submit(jobs.checksum, _BYTES).result(PATIENCE)
         _ = np.zeros(1)
-        return _peak(lambda: _fetch(executor, 1))
+        return _peak(lambda: executor.submit(jobs.array, _BYTES).result(PATIENCE))
 
 
 def memory_of_argument(host: dict[str, Any]) -> child.Figures:
     """How far this process's memory grows beyond what it has with the array, in arrays."""
     with SSHExecutor([Host(**host)], workers_per_host=1, ssh_config=None) as executor:
         executor.submit(jobs.checksum, 8000).result(PATIENCE)
-        jobs.array(_BYTES)
-        return _peak(lambda: _give(executor, 1))
+        data = jobs.array(_BYTES)
+        return _peak(lambda: executor.submit(jobs.ends, data).result(PATIENCE))
 
 
 def _peak(run: Any) -> child.Figures:
@@ -126,16 +129,27 @@ def receive_huge(host: dict[str, Any]) -> child.Figures:
         return {"seconds": seconds(receive), "whole": float(jobs.is_huge(data, _HUGE))}
 
 
-def _fetch(executor: Executor, turn: int) -> None:
-    result = executor.submit(jobs.fresh_array, _BYTES, turn).result(PATIENCE)
-    if result.nbytes != _BYTES or result[0] != turn:
+def _fetch(executor: Executor, turn: int) -> float:
+    """Seconds until it is here."""
+    executor.submit(jobs.renew, _BYTES, turn).result(PATIENCE)
+    start = time.perf_counter()
+    result = executor.submit(jobs.array, _BYTES).result(PATIENCE)
+    elapsed = time.perf_counter() - start
+    if result.nbytes != _BYTES:
         raise AssertionError("the result is not whole")
+    return elapsed
 
 
-def _give(executor: Executor, turn: int) -> None:
-    data = jobs.fresh_array(_BYTES, turn)
-    if executor.submit(jobs.ends, data).result(PATIENCE) != (turn, data[-1]):
+def _give(executor: Executor, turn: int) -> float:
+    """Seconds until it is there."""
+    jobs.renew(_BYTES, turn)
+    data = jobs.array(_BYTES)
+    start = time.perf_counter()
+    ends = executor.submit(jobs.ends, data).result(PATIENCE)
+    elapsed = time.perf_counter() - start
+    if ends != (data[0], data[-1]):
         raise AssertionError("the argument is not whole")
+    return elapsed
 
 
 def _receive(channel: paramiko.Channel) -> None:

@@ -50,11 +50,9 @@ def _noise(size: int) -> bytes:
     return np.random.default_rng(0).bytes(size)
 
 
-def fresh_array(size: int, turn: int) -> Array:
-    """The array, unlike any that was returned before: what came already need not come again."""
-    found = array(size)
-    found[0] = turn
-    return found
+def renew(size: int, turn: int) -> None:
+    """Make the array unlike any before, all of it: what came already need not come again."""
+    array(size)[:] = np.random.default_rng(turn).random(size // 8)
 
 
 def fresh_text(size: int, turn: int) -> bytes:
