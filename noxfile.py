@@ -44,9 +44,27 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speeds; what follows `--` goes to the benchmarks."""
+    """Measure speeds beside the peers'; what follows `--` goes to the benchmarks."""
     _install(session, "bench", "test")
-    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+    peers = _peers(session)
+    session.run("python", "-m", "tests.benchmarks", "--peers", peers, *session.posargs)
+
+
+def _peers(session: nox.Session) -> str:
+    """The Python of an environment with the peers, the same Python as ours; kept between runs.
+
+    A peer that cannot be installed is missing there, and the rows say so.
+    """
+    ask = "import platform; print(platform.python_version())"
+    version = str(session.run("python", "-c", ask, silent=True)).strip()
+    home = session.cache_dir.resolve() / f"bench-peers-{version}"
+    session.run("python", "-m", "venv", str(home), silent=True)
+    python = str(home / "bin" / "python")
+    for package in nox.project.dependency_groups(PROJECT, "bench-peers"):
+        session.run(
+            *(python, "-m", "pip", "install", "-q", package), external=True, success_codes=[0, 1]
+        )
+    return python
 
 
 @nox.session

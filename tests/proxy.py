@@ -1,4 +1,4 @@
-"""An unkind network: a TCP proxy that delays, freezes, cuts, refuses and counts.
+"""An unkind network: a TCP proxy that delays, slows, freezes, cuts, refuses and counts.
 
 with Proxy(host, tmp_path) as proxy:
     execute(job, host=proxy.host)      # goes to `host`, through the proxy
@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 _CHUNK = 64 << 10
 _IN_FLIGHT = 256  # chunks under way in one direction; then the sender has to wait
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no seconds; closing then sends a RST
+_LATE = 0.02  # seconds that a sleep may have been too long, and are made up for
 _TIMEOUT = 10.0
 
 
@@ -37,7 +38,8 @@ class Proxy:
 
     Attributes:
         host: The target, by way of the proxy.
-        delay: Seconds that each byte travels, one way; the rate is not limited.
+        delay: Seconds that each byte travels, one way.
+        rate: Bytes a second that each direction of a connection takes; None: any number.
         sent: Bytes that the clients have sent so far.
         received: Bytes that the clients have received so far.
         accepted: How many connections there have been.
@@ -45,6 +47,7 @@ class Proxy:
 
     def __init__(self, target: Host, directory: Path) -> None:
         self.delay = 0.0
+        self.rate: float | None = None
         self.sent = 0
         self.received = 0
         self.accepted = 0
@@ -128,12 +131,15 @@ class Proxy:
         count: Callable[[int], None],
     ) -> None:
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_IN_FLIGHT)
+        free = 0.0  # when the link has taken what came before
         async with asyncio.TaskGroup() as group:
             group.create_task(self._deliver(under_way, writer))
             while True:
                 data = await reader.read(_CHUNK)
                 count(len(data))
-                await under_way.put((self._loop.time() + self.delay, data))
+                free = max(free, self._loop.time() - _LATE) + self._needs(data)
+                await asyncio.sleep(free - self._loop.time())
+                await under_way.put((max(free, self._loop.time()) + self.delay, data))
                 if not data:
                     break
 
@@ -149,6 +155,10 @@ class Proxy:
                 return
             writer.write(data)
             await writer.drain()
+
+    def _needs(self, data: bytes) -> float:
+        """Seconds that the link is busy with it."""
+        return len(data) / self.rate if self.rate else 0.0
 
     def _count_sent(self, size: int) -> None:
         self.sent += size

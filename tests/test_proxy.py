@@ -36,6 +36,18 @@ def test_a_delay_is_felt_both_ways(proxy: Proxy) -> None:
         assert time.monotonic() - begun >= 0.2
 
 
+def test_a_rate_is_felt_both_ways(proxy: Proxy) -> None:
+    data = bytes(1 << 20)
+    with connected(proxy.host) as client:
+        proxy.rate = 4 * len(data)
+        begun = time.monotonic()
+        stdin, stdout, _ = client.exec_command("cat")
+        stdin.write(data)
+        stdin.channel.shutdown_write()
+        assert stdout.read() == data
+        assert time.monotonic() - begun >= 0.25
+
+
 def test_what_is_frozen_stands_still_until_it_is_thawed(proxy: Proxy) -> None:
     with connected(proxy.host) as client:
         stdin, stdout, _ = client.exec_command("read line; echo $line")

@@ -12,38 +12,47 @@ from pathlib import Path
 
 import paramiko
 
-from . import child
-from .place import PATIENCE, READ, Place, in_turns, median, percentile, ratio, seconds
-from .report import Row, at_most
+from . import child, fresh
+from .place import PATIENCE, READ, Place, seconds
+from .report import Line, Row, at_most
+from .turns import Compared, compare, median, percentile
 
 _STARTS = 7
 _TURNS, _EACH = 8, 250  # 2,000 calls
+_DASK_EACH = 50
 _SIZE = 62  # bytes: what the frame of a no-op call has
+_SSH, _ECHO = "ssh host python3 -c pass", f"{_SIZE} bytes echoed on a paramiko channel"
+_MITOGEN, _DASK = "mitogen", "Dask SSHCluster"
 
 
 def first_result(place: Place) -> Row:
-    """From nothing to the first result, in a process that has imported interstate."""
+    """From nothing to the first result, in processes that have imported their library."""
     config = place.sshd.config_file(more="ControlMaster no\nControlPath none\n")
-    started, ssh = in_turns(_STARTS, lambda: _start(place), lambda: [seconds(lambda: _ssh(config))])
-    with_import = [[first + imported] for first, imported in started]
-    return Row(
-        ours=median(started) * 1e3,
-        peer=median(ssh) * 1e3,
-        unit="ms",
-        peer_name="ssh host python3 -c pass",
-        ratio=ratio(started, ssh),
-        asked=at_most(0.6),
-        more={
-            "import interstate": f"{median(started, 1) * 1e3:.0f} ms",
-            "import included": f"{median(with_import) * 1e3:.0f} ms, "
-            f"ratio {ratio(with_import, ssh):.2f}",
+    found = compare(
+        _STARTS,
+        lambda: _start(place),
+        {
+            _SSH: lambda: [seconds(lambda: _ssh(config))] * 2,
+            _MITOGEN: lambda: _start_peer(place, "mitogen_ssh"),
+            _DASK: lambda: _start_peer(place, "dask_ssh"),
         },
     )
+    asked = {_SSH: at_most(0.5), _MITOGEN: at_most(0.4), _DASK: at_most(0.07)}
+    lines = [found.line("ms", peer, asked[peer], scale=1e3) for peer in asked]
+    with_import = [found.line("ms", peer, what="with import", index=1, scale=1e3) for peer in asked]
+    imported = (median(found.ours, 1) - median(found.ours)) * 1e3
+    return Row([*lines, *with_import], {"import interstate": f"{imported:.0f} ms"})
 
 
 def _start(place: Place) -> list[float]:
-    figures = child.run("first", place.host)
-    return [figures["first"], figures["import"]]
+    figures = child.run(fresh.first, place.described_host)
+    return [figures["first"], figures["first"] + figures["import"]]
+
+
+def _start_peer(place: Place, module: str) -> list[float]:
+    with place.peer(module) as peer:
+        first, imported = peer.ask("first", place.described_host)
+    return [first, first + imported]
 
 
 def _ssh(config: Path) -> None:
@@ -53,24 +62,30 @@ def _ssh(config: Path) -> None:
 
 def one_call(place: Place) -> Row:
     """A no-op from submit to result, one at a time, beside an echo on a bare channel."""
-    with place.executor() as executor, place.channel("exec cat") as channel:
-        ours, echo = in_turns(
+    host = place.described_host
+    with (
+        place.executor() as executor,
+        place.channel("exec cat") as channel,
+        place.peer("mitogen_ssh") as mitogen,
+        place.peer("dask_ssh") as dask,
+    ):
+        found = compare(
             _TURNS,
             lambda: _spread(lambda: _call(executor)),
-            lambda: _spread(lambda: _echo(channel)),
+            {
+                _ECHO: lambda: _spread(lambda: _echo(channel)),
+                _MITOGEN: lambda: mitogen.ask("each", host, _EACH),
+                _DASK: lambda: dask.ask("each", host, _DASK_EACH),
+            },
         )
-    return Row(
-        ours=median(ours) * 1e6,
-        peer=median(echo) * 1e6,
-        unit="µs",
-        peer_name=f"{_SIZE} bytes echoed on a paramiko channel",
-        ratio=ratio(ours, echo),
-        asked=at_most(3),
-        more={
-            "99th percentile": f"{median(ours, 1) * 1e6:,.0f} µs, the peer's "
-            f"{median(echo, 1) * 1e6:,.0f} µs, ratio {ratio(ours, echo, 1):.2f}"
-        },
-    )
+    return Row([*_lines(found, 0, "median"), *_lines(found, 1, "99th percentile")])
+
+
+def _lines(found: Compared, index: int, what: str) -> list[Line]:
+    asked = {_ECHO: at_most(2), _MITOGEN: at_most(0.8), _DASK: None}
+    return [
+        found.line("µs", peer, asked[peer], what=what, index=index, scale=1e6) for peer in asked
+    ]
 
 
 def _spread(run: Callable[[], None]) -> list[float]:

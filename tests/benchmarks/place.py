@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import paramiko
 
-from interstate import SSHExecutor
-from interstate.hosts import Host
+from interstate import Host, SSHExecutor
 from tests.sshd import Keys, Sshd, loopback_addresses
+
+from .peer import Peer
 
 HOSTS = 100
 PATIENCE = 120.0  # seconds that any one wait may take
 READ = 1 << 18  # bytes at once
-
-Turns = Sequence[Sequence[float]]  # for each turn, its figures
 
 
 class Place:
@@ -29,13 +29,16 @@ class Place:
 
     Args:
         directory: An empty directory for its files.
+        peers_python: The Python of an environment with the peers; None: there is none.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, peers_python: str | None = None) -> None:
+        self._directory = directory
+        self._peers_python = peers_python
         for name in ("keys", "sshd"):
             (directory / name).mkdir()
-        keys = Keys.generate(directory / "keys")
-        self.sshd = Sshd(directory / "sshd", keys, listen=loopback_addresses(HOSTS))
+        self.keys = Keys.generate(directory / "keys")
+        self.sshd = Sshd(directory / "sshd", self.keys, listen=loopback_addresses(HOSTS))
 
     def __enter__(self) -> Place:
         self.sshd.__enter__()
@@ -48,26 +51,61 @@ class Place:
     def host(self) -> Host:
         return self.sshd.host()
 
+    @property
+    def described_host(self) -> dict[str, Any]:
+        """The host, for other processes."""
+        return asdict(self.host)
+
+    def new_directory(self) -> Path:
+        """An empty directory for a row's files."""
+        return Path(tempfile.mkdtemp(dir=self._directory))
+
+    def peer(self, module: str) -> Peer:
+        """One of the peers in their own environment."""
+        return Peer(module, self._peers_python)
+
+    @property
+    def hop(self) -> Host:
+        """A jump host: another address of the same sshd."""
+        return self.sshd.host(self.sshd.addresses[1])
+
     @contextlib.contextmanager
-    def executor(self, workers: int = 2) -> Iterator[SSHExecutor]:
+    def executor(
+        self, workers: int = 2, host: Host | None = None, via: Host | None = None
+    ) -> Iterator[SSHExecutor]:
         """One of ours on one host, whose workers are up."""
-        with SSHExecutor([self.host], workers_per_host=workers, ssh_config=None) as executor:
+        hosts = [host or self.host]
+        with SSHExecutor(hosts, via, workers_per_host=workers, ssh_config=None) as executor:
             warm_up(executor)
             yield executor
 
     @contextlib.contextmanager
-    def channel(self, command: str, host: Host | None = None) -> Iterator[paramiko.Channel]:
+    def channel(
+        self, command: str, host: Host | None = None, via: Host | None = None
+    ) -> Iterator[paramiko.Channel]:
         """A command's channel, as bare as paramiko has it."""
-        host = host or self.host
-        wire = socket.create_connection((host.name, host.port))
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.closing(paramiko.Transport(wire)) as transport:
-            key = paramiko.Ed25519Key.from_private_key_file(str(host.identity_file))
-            transport.connect(username=str(host.user), pkey=key)
+        with contextlib.ExitStack() as ends:
+            transport = _transport(ends, host or self.host, via)
             channel = transport.open_session()
             channel.settimeout(PATIENCE)
             channel.exec_command(command)
             yield channel
+
+
+def _transport(
+    ends: contextlib.ExitStack, host: Host, via: Host | None = None
+) -> paramiko.Transport:
+    address = (host.name, host.port or 22)
+    wire: Any
+    if via is None:
+        wire = socket.create_connection(address)
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    else:
+        wire = _transport(ends, via).open_channel("direct-tcpip", address, ("127.0.0.1", 0))
+    transport = ends.enter_context(contextlib.closing(paramiko.Transport(wire)))
+    key = paramiko.Ed25519Key.from_private_key_file(str(host.identity_file))
+    transport.connect(username=str(host.user), pkey=key)
+    return transport
 
 
 @contextlib.contextmanager
@@ -83,28 +121,8 @@ def warm_up(executor: Executor, calls: int = 200) -> None:
         future.result(PATIENCE)
 
 
-def in_turns(turns: int, *measures: Callable[[], Sequence[float]]) -> list[Turns]:
-    """Each measure's figures, turn by turn; within a turn they run one after the other."""
-    rounds = [[measure() for measure in measures] for _ in range(turns)]
-    return [list(figures) for figures in zip(*rounds, strict=True)]
-
-
-def median(figures: Turns, index: int = 0) -> float:
-    """The median over the turns of one figure."""
-    return statistics.median(turn[index] for turn in figures)
-
-
-def ratio(ours: Turns, peer: Turns, index: int = 0) -> float:
-    """The median over the turns of ours divided by the peer's."""
-    return statistics.median(a[index] / b[index] for a, b in zip(ours, peer, strict=True))
-
-
 def seconds(run: Callable[[], object]) -> float:
     """How long it takes."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
-
-
-def percentile(figures: Sequence[float], share: float) -> float:
-    return sorted(figures)[min(len(figures) - 1, int(len(figures) * share))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import json
 import os
 import platform
@@ -10,8 +11,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-
-import paramiko
+from typing import Any
 
 Machine = Mapping[str, str]
 
@@ -39,31 +39,45 @@ def at_least(ratio: float) -> Asked:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measurement.
+class Line:
+    """One figure of a row, and what it is compared with.
 
     Args:
-        ours: The median of our turns, in `unit`.
-        peer: The median of the peer's.
-        peer_name: What we are compared with.
-        ratio: Ours divided by the peer's.
-        asked: What the ratio is to be; None: the row is for information.
-        more: Other figures of the same run, by name.
+        ours: The median of our turns, in `unit`; None: it could not be measured.
+        unit: What it is counted in.
+        what: Which figure this is, if it is not what the row's name says.
+        peer: What we are compared with; empty: nothing, and the figure itself is judged.
+        theirs: The median of the peer's turns.
+        ratio: The median over the turns of ours divided by theirs.
+        asked: What the ratio, or without a peer the figure, is to be; None: for information.
+        failed: Why there is no figure of the peer's, or of ours.
     """
 
-    ours: float
-    peer: float
+    ours: float | None
     unit: str
-    peer_name: str
-    ratio: float
+    what: str = ""
+    peer: str = ""
+    theirs: float | None = None
+    ratio: float | None = None
     asked: Asked | None = None
-    more: Mapping[str, str] = field(default_factory=dict)
+    failed: str = ""
 
     @property
-    def verdict(self) -> str:
+    def reached(self) -> str:
+        judged = self.ratio if self.peer else self.ours
+        if self.failed or judged is None:
+            return "failed"
         if self.asked is None:
             return "-"
-        return "yes" if self.asked.reached(self.ratio) else "NO"
+        return "yes" if self.asked.reached(judged) else "NO"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement: its lines, and other figures of the same run by name."""
+
+    lines: Sequence[Line]
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,11 +89,14 @@ class Failed:
 
 Rows = Mapping[str, Row | Failed]
 
-_HEADS = ("name", "ours", "peer", "unit", "ratio", "asked", "reached", "compared with")
+_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
+_PEERS = ("mitogen", "distributed", "asyncssh")
+_HEADS = ("row", "ours", "peer", "unit", "ratio", "asked", "reached", "compared with")
 
 
-def machine() -> Machine:
+def machine(peers_python: str | None = None) -> Machine:
     """When and where this is: what figures mean nothing without."""
+    packages = ("paramiko", "numpy", "cloudpickle")
     return {
         "date": datetime.datetime.now().astimezone().isoformat(" ", "seconds"),
         "cpu": _cpu_model(),
@@ -87,7 +104,8 @@ def machine() -> Machine:
         "load before": f"{os.getloadavg()[0]:.2f}",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
-        "paramiko": paramiko.__version__,
+        **{name: importlib.metadata.version(name) for name in packages},
+        **(_peers_versions(peers_python) if peers_python else {}),
         "OpenSSH": _openssh_version(),
     }
 
@@ -95,27 +113,77 @@ def machine() -> Machine:
 def as_table(where: Machine, rows: Rows) -> str:
     """For people: the machine, the table, and below it what else each row found."""
     lines = [f"{name:12} {value}" for name, value in where.items()]
-    lines += ["", *_columns([_HEADS, *(_cells(name, row) for name, row in rows.items())])]
-    for name, row in rows.items():
-        more = {"failed": row.error} if isinstance(row, Failed) else row.more
-        lines += ["", name, *(f"  {what}: {value}" for what, value in more.items())] if more else []
+    lines += ["", *_columns([_HEADS, *_table(rows)])]
+    for name, notes in _notes(rows).items():
+        lines += ["", name, *(f"  {what}: {value}" for what, value in notes.items())]
     return "\n".join(lines)
+
+
+def as_markdown(where: Machine, rows: Rows) -> str:
+    """For the documentation: the same as tables and lists."""
+    table = [_HEADS, ["---"] * len(_HEADS), *_table(rows)]
+    lines = [f"- {name}: {value}" for name, value in where.items()]
+    lines += ["", *(f"| {' | '.join(cells)} |" for cells in table), ""]
+    for name, notes in _notes(rows).items():
+        lines += [f"- {name}", *(f"  - {what}: {value}" for what, value in notes.items())]
+    return "\n".join(line.replace("<", "&lt;") for line in lines)
 
 
 def as_json(where: Machine, rows: Rows) -> str:
     """For programs: the same as one object."""
-    described = {
-        name: asdict(row) if isinstance(row, Failed) else {**asdict(row), "reached": row.verdict}
-        for name, row in rows.items()
-    }
+    described = {name: _described(row) for name, row in rows.items()}
     return json.dumps({"machine": dict(where), "rows": described}, indent=2, ensure_ascii=False)
 
 
-def _cells(name: str, row: Row | Failed) -> Sequence[str]:
+def put_into(page: Path, figures: str) -> None:
+    """Replace the figures in a page: what is between the two comments."""
+    before, begin, rest = page.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not end:
+        raise ValueError(f"{page} has no {_BEGIN} with an {_END} after it")
+    page.write_text(f"{before}{begin}\n\n{figures}\n\n{end}{after}")
+
+
+def _described(row: Row | Failed) -> Mapping[str, Any]:
     if isinstance(row, Failed):
-        return (name, *["failed"] * 2, "", "", "", "NO", "")
-    figures = (_figure(row.ours), _figure(row.peer), row.unit, f"{row.ratio:.2f}")
-    return (name, *figures, str(row.asked or "-"), row.verdict, row.peer_name)
+        return asdict(row)
+    lines = [{**asdict(line), "reached": line.reached} for line in row.lines]
+    return {"lines": lines, "more": dict(row.more)}
+
+
+def _table(rows: Rows) -> Iterable[Sequence[str]]:
+    for name, row in rows.items():
+        if isinstance(row, Failed):
+            yield (name, *["failed"] * 2, "", "", "", "failed", "")
+        else:
+            yield from (_cells(name, line) for line in row.lines)
+
+
+def _cells(name: str, line: Line) -> Sequence[str]:
+    return (
+        f"{name}: {line.what}" if line.what else name,
+        _figure(line.ours),
+        _figure(line.theirs),
+        line.unit,
+        _figure(line.ratio),
+        "-" if line.asked is None else str(line.asked),
+        line.reached,
+        line.peer,
+    )
+
+
+def _notes(rows: Rows) -> Mapping[str, Mapping[str, str]]:
+    """What else there is to say of each row, where there is something."""
+    notes: dict[str, Mapping[str, str]] = {}
+    for name, row in rows.items():
+        if isinstance(row, Failed):
+            notes[name] = {"failed": row.error}
+        else:
+            failed = {
+                f"{line.peer or line.what} failed": line.failed for line in row.lines if line.failed
+            }
+            notes[name] = {**row.more, **failed}
+    return {name: said for name, said in notes.items() if said}
 
 
 def _columns(table: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -125,8 +193,10 @@ def _columns(table: Sequence[Sequence[str]]) -> Iterable[str]:
         yield "  ".join(padded).rstrip()
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _cpu_model() -> str:
@@ -135,6 +205,18 @@ def _cpu_model() -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.machine()
+
+
+def _peers_versions(python: str) -> Mapping[str, str]:
+    """What the peers' environment has of each; of one that it lacks, nothing."""
+    look = (
+        "import importlib.metadata, json\n"
+        "found = {d.name.lower(): d.version for d in importlib.metadata.distributions()}\n"
+        "print(json.dumps(found))"
+    )
+    printed = subprocess.run([python, "-c", look], capture_output=True, text=True, check=True)
+    found = json.loads(printed.stdout)
+    return {name: found[name] for name in _PEERS if name in found}
 
 
 def _openssh_version() -> str:
