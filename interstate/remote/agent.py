@@ -109,6 +109,8 @@ class Agent:
         self._assign()
 
     def _take_call(self, number: int, content: wire.Bytes) -> None:
+        if len(self._slots) < self._config["workers"]:
+            payload.prepare_for(content)
         if not content[0]:
             self._waiting.append(Call(number, content))
             return
@@ -161,7 +163,14 @@ class Agent:
     def _start(self, config: dict[str, Any]) -> None:
         self._config = config
         set_title(f"interstate: agent for {config['owner']}")
-        for _ in range(config["workers"]):
+        if config["initializer"] is not None:
+            payload.prepare_for(config["initializer"])
+
+    def _fork_for_waiting(self) -> None:
+        """Fork a worker for each call that has none, as long as there may be more."""
+        wanted = len(self._waiting) - len(self._idle)
+        wanted -= sum(slot.starting for slot in self._slots.values())
+        for _ in range(min(wanted, self._config["workers"] - len(self._slots))):
             self._fork()
 
     def _fork(self) -> None:
@@ -290,14 +299,14 @@ class Agent:
         how = b'{"exit_status": %d}' % _exit_status(status)
         for call in lost:
             self._sink.put(wire.encode(wire.DIED, call, how))
-        if not self._broken:
-            self._fork()
-            self._assign()
+        self._assign()
 
     # ----------------------------------------------------------------------------- calls
 
     def _assign(self) -> None:
         """Give out what waits: one call to each idle worker, then a few behind short ones."""
+        if self._waiting and not self._broken:
+            self._fork_for_waiting()
         while self._waiting and self._idle:
             self._give(self._idle.popitem()[0])
         if self._waiting:
