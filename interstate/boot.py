@@ -7,10 +7,10 @@ its version, then reads the shipment from its standard input and runs it.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import getpass
-import json
 import marshal
 import re
 import secrets
@@ -36,9 +36,11 @@ _SHELL = (
 _STAGE0 = (
     "import sys;sys.path[:1]=[];"
     'w=sys.stdout;w.write("%c%s %d.%d.%d%c"%((10,sys.argv[3])+tuple(sys.version_info[:3])+(10,)));'
-    'w.flush();import io,marshal,zlib;r=io.BufferedReader(io.FileIO(0,"rb",False),1).read;'
+    "w.flush();import io,marshal,zlib,_frozen_importlib_external as f;"
+    'r=io.BufferedReader(io.FileIO(0,"rb",False),1).read;'
     "s=marshal.loads(zlib.decompress(r(int(r(10)))));"
-    'exec(s["loader"],{"__name__":"interstate.remote.loader","shipment":s})'
+    'c=s["loader"];exec(marshal.loads(c[1])if s["magic"]==f.MAGIC_NUMBER else c[0],'
+    '{"__name__":"interstate.remote.loader","shipment":s})'
 )
 _UNSAFE = re.compile(r"['\\!\n\r\0]")
 _NOISE = 1 << 20  # bytes that a login script may print
@@ -161,6 +163,12 @@ def __getattr__(name):
 _building = threading.Lock()
 
 
+class _Module(NamedTuple):
+    package: bool  # whether it is one
+    source: bytes
+    bytecode: bytes
+
+
 def shipment() -> bytes:
     """Return what the agent is made of, after its length in ten digits; made but once."""
     with _building:
@@ -169,26 +177,49 @@ def shipment() -> bytes:
 
 @functools.cache
 def _build_shipment() -> bytes:
-    modules = {
-        "interstate": (True, _PACKAGE, marshal.dumps(compile(_PACKAGE, "<interstate>", "exec")))
+    """Pack the agent's modules, and then once more what it will not need at once.
+
+    In it are, by name, "loader": its source and bytecode; "magic": of all bytecode; "now": modules
+    by name, whether a package and bytecode; "names": of other modules; "later": these, packed;
+    "sources": of all modules, packed.
+    """
+    ours = dict(_modules_of(f"{__package__}.remote"))
+    ours[f"{__package__}"] = _Module(True, _PACKAGE, _dumped(_PACKAGE, "<interstate>"))
+    later = {**dict(_modules_of("cloudpickle")), **dict(_modules_of("tblib"))}
+    loader = ours.pop(f"{__package__}.remote.loader").source + b"\nstart(shipment)"
+    whole = {
+        "loader": (loader, _dumped(loader, "<interstate/remote/loader.py>")),
+        "magic": MAGIC_NUMBER,
+        "now": _bytecodes(ours),
+        "names": tuple(later),
+        "later": _packed(_bytecodes(later)),
+        "sources": _packed({name: module.source for name, module in (ours | later).items()}),
     }
-    for name in (f"{__package__}.remote", "cloudpickle", "tblib"):
-        modules.update(_modules_of(name))
-    loader = modules[f"{__package__}.remote.loader"][1]
-    whole = {"loader": loader + b"\nstart(shipment)", "magic": MAGIC_NUMBER, "modules": modules}
-    content = zlib.compress(marshal.dumps(whole, 2), 6)
+    content = _packed(whole)
     return b"%010d" % len(content) + content
 
 
-def _modules_of(package: str) -> Iterator[tuple[str, tuple[bool, bytes, bytes]]]:
-    """Every module in the folder of a package: name, whether a package, source, bytecode."""
+def _bytecodes(modules: dict[str, _Module]) -> dict[str, tuple[bool, bytes]]:
+    return {name: (module.package, module.bytecode) for name, module in modules.items()}
+
+
+def _packed(content: dict[str, Any]) -> bytes:
+    return zlib.compress(marshal.dumps(content, 2), 9)
+
+
+def _modules_of(package: str) -> Iterator[tuple[str, _Module]]:
+    """Every module in the folder of a package, by name."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise ImportError(f"the sources of {package} are not where it was imported from")
     for path in sorted(Path(spec.origin).parent.glob("*.py")):
         is_package = path.name == "__init__.py"
         name = package if is_package else f"{package}.{path.stem}"
-        yield name, (is_package, path.read_bytes(), _bytecode(name, path, is_package))
+        yield name, _Module(is_package, path.read_bytes(), _bytecode(name, path, is_package))
+
+
+def _dumped(source: bytes, file_name: str) -> bytes:
+    return marshal.dumps(compile(source, file_name, "exec", dont_inherit=True))
 
 
 def _bytecode(name: str, path: Path, is_package: bool) -> bytes:
@@ -242,7 +273,7 @@ def _check_version(version: str, sought: str, before: bytes) -> None:
 def _parse(kind: int, _: int, content: wire.Bytes) -> Hello:
     if kind != wire.HELLO:
         raise NoAgentError(f"the agent began with a frame of kind {kind}, not with HELLO")
-    facts: dict[str, Any] = json.loads(bytes(content))
+    facts: dict[str, Any] = ast.literal_eval(bytes(content).decode())
     hello = Hello(**{**facts, "python": tuple(facts["python"])})
     if hello.protocol != wire.VERSION:
         raise NoAgentError(

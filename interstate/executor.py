@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar
 
-from . import ending
+from . import ending, limits
 from . import engine as engines
 from .blobs import Blob, blobs
 from .callbacks import Callbacks
@@ -57,7 +57,8 @@ class SSHExecutor(Executor):
         TypeError: An argument is of the wrong type.
         ValueError: A host or the ssh_config is malformed, there is no host, or a number is out
             of range.
-        OSError: The ssh_config cannot be read.
+        OSError: The ssh_config cannot be read; or so many hosts take more open files than this
+            process may have.
         pickle.PicklingError: The initializer cannot be pickled.
     """
 
@@ -82,6 +83,7 @@ class SSHExecutor(Executor):
         _check_callable("password", password)
         callbacks = Callbacks()
         ssh = SSH([] if via is None else expand(via), ssh_config=ssh_config, password=password)
+        limits.make_room(ssh.files(self._hosts, engines.OPENING))
         self._lock = threading.Lock()  # guards _shut, and that nothing is submitted after it
         self._shut = False
         self._engine = engines.Engine(

@@ -8,24 +8,23 @@ standard input and never blocks on anything.  When its input ends, it kills its 
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
 import selectors
-import signal
-import socket
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable
-from typing import Any, NoReturn
 
 from . import payload, wire, worker
 from .blob import Blob
 from .hello import hello
+from .lean import pickle, signal, socket
 from .sink import Sink
 from .slot import Call, Slot
 from .title import set_title
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
 READ = 1 << 18  # bytes at once
 MOMENT = 0.02  # seconds: a call that takes longer is announced, and holds no other behind it
@@ -68,16 +67,18 @@ class Agent:
         except (BrokenPipeError, ConnectionResetError):
             pass  # nobody listens any more: the same as the end of the input
         except Exception:
-            self._tell_of_failure(traceback.format_exc())
+            self._tell_of_failure()
         finally:
             for slot in self._slots.values():
                 slot.kill()
             for pid in self._slots:
                 os.waitpid(pid, 0)
 
-    def _tell_of_failure(self, text: str) -> None:
+    def _tell_of_failure(self) -> None:
         """Say in the last bytes that we write why they are the last."""
-        self._sink.put(wire.encode(wire.FAILED, 0, text.encode()))
+        import traceback
+
+        self._sink.put(wire.encode(wire.FAILED, 0, traceback.format_exc().encode()))
         os.set_blocking(self._sink.descriptor, True)
         self._sink.flush()
 
@@ -115,6 +116,8 @@ class Agent:
         self._assign()
 
     def _take_call(self, number: int, content: wire.Bytes) -> None:
+        if len(self._slots) < self._config["workers"]:
+            payload.prepare_for(content)
         if not content[0]:
             self._waiting.append(Call(number, content))
             return
@@ -126,7 +129,7 @@ class Agent:
             self._waiting.append(Call(number, content, blobs))
 
     def _take_config(self, _: int, content: wire.Bytes) -> None:
-        self._start(pickle.loads(content))  # noqa: S301  # from whom we work for
+        self._start(pickle.loads(content))  # from whom we work for
 
     def _take_blob(self, number: int, content: wire.Bytes) -> None:
         self._blobs[number] = Blob(*wire.LENGTH.unpack(content))
@@ -167,7 +170,14 @@ class Agent:
     def _start(self, config: dict[str, Any]) -> None:
         self._config = config
         set_title(f"interstate: agent for {config['owner']}")
-        for _ in range(config["workers"]):
+        if config["initializer"] is not None:
+            payload.prepare_for(config["initializer"])
+
+    def _fork_for_waiting(self) -> None:
+        """Fork a worker for each call that has none, as long as there may be more."""
+        wanted = len(self._waiting) - len(self._idle)
+        wanted -= sum(slot.starting for slot in self._slots.values())
+        for _ in range(min(wanted, self._config["workers"] - len(self._slots))):
             self._fork()
 
     def _fork(self) -> None:
@@ -293,17 +303,17 @@ class Agent:
         lost = [call.id for call in slot.calls]
         if slot.starting:
             lost, self._broken = [0], True  # it was in the initializer
-        how = json.dumps({"exit_status": _exit_status(status)}).encode()
+        how = b'{"exit_status": %d}' % _exit_status(status)
         for call in lost:
             self._sink.put(wire.encode(wire.DIED, call, how))
-        if not self._broken:
-            self._fork()
-            self._assign()
+        self._assign()
 
     # ----------------------------------------------------------------------------- calls
 
     def _assign(self) -> None:
         """Give out what waits: one call to each idle worker, then a few behind short ones."""
+        if self._waiting and not self._broken:
+            self._fork_for_waiting()
         while self._waiting and self._idle:
             self._give(self._idle.popitem()[0])
         if self._waiting:

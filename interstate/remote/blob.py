@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import tempfile
 
 from . import wire
 from .packer import Unpacker
@@ -81,6 +80,8 @@ def _file_for(size: int) -> int:
     if hasattr(os, "memfd_create") and (size < _SURE or size < _free_memory()):
         with contextlib.suppress(OSError):  # some sandboxes do not know it
             return os.memfd_create("interstate-blob")
+    import tempfile  # which takes long, and is seldom needed
+
     with tempfile.TemporaryFile() as file:
         disk = os.fstatvfs(file.fileno())
         if size > disk.f_bavail * disk.f_frsize:

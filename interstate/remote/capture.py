@@ -11,14 +11,18 @@ import io
 import os
 import select
 import sys
-import threading
-from collections.abc import Callable
-from typing import Any
+
+from .lean import RLock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Emit = Callable[[int, bytes], None]  # (stream, data)
 
 STREAMS = (1, 2)
 _CHUNK = 1 << 16
-
-Emit = Callable[[int, bytes], None]  # (stream, data)
 
 
 class Capture:
@@ -27,7 +31,7 @@ class Capture:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._owner = os.getpid()
-        self._lock = threading.RLock()  # a poll object refuses two threads at a time
+        self._lock = RLock()  # a poll object refuses two threads at a time
         self._poll = select.poll()
         self._readers: dict[int, int] = {}  # the pipe's read end -> the stream it catches
         self._texts = [_text(stream, self) for stream in STREAMS]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-import cloudpickle  # type: ignore[import-untyped]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
 
 _PROTOCOL = 5
 
@@ -40,6 +40,8 @@ def parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def first_unpicklable(parts: Iterator[tuple[str, Any]]) -> str | None:
+    import cloudpickle  # type: ignore[import-untyped]
+
     for name, value in parts:
         try:
             cloudpickle.dumps(value, protocol=_PROTOCOL)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import io
-import pickle
-import traceback
+from collections import namedtuple
 from types import TracebackType
-from typing import Any, NamedTuple
 
-import cloudpickle  # type: ignore[import-untyped]
-from tblib import pickling_support  # type: ignore[import-untyped]
+from .lean import pickle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _PROTOCOL = 5
 
 
-class Description(NamedTuple):
-    """An exception in words."""
+class Description(namedtuple("Description", "type_name message traceback reason")):
+    """An exception in words, all of them `str`; the reason is why it is not here as itself."""
 
-    type_name: str
-    message: str
-    traceback: str
-    reason: str  # why it is not here as itself
+    __slots__ = ()
 
 
 def dump_exception(error: BaseException) -> tuple[bool, bytes]:
@@ -28,7 +26,7 @@ def dump_exception(error: BaseException) -> tuple[bool, bytes]:
     error = BaseException.with_traceback(error, _without_our_frames(error.__traceback__))
     try:
         body = _pickle_exception(error)
-        pickle.loads(body)  # noqa: S301  # our own bytes: can they be rebuilt?
+        pickle.loads(body)  # our own bytes: can they be rebuilt?
         return True, body
     except BaseException as obstacle:  # it runs the user's code
         reason = f"{type(obstacle).__name__}: {_text(obstacle)}"
@@ -36,20 +34,21 @@ def dump_exception(error: BaseException) -> tuple[bool, bytes]:
 
 
 def _pickle_exception(error: BaseException) -> bytes:
+    """By a cloudpickle that also takes tracebacks, causes and contexts along."""
+    import cloudpickle  # type: ignore[import-untyped]
+    from tblib import pickling_support  # type: ignore[import-untyped]
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, BaseException):
+                return pickling_support.pickle_exception(obj)
+            if isinstance(obj, TracebackType):
+                return pickling_support.pickle_traceback(obj)
+            return super().reducer_override(obj)
+
     file = io.BytesIO()
-    _ExceptionPickler(file, protocol=_PROTOCOL).dump(error)
+    Pickler(file, protocol=_PROTOCOL).dump(error)
     return file.getvalue()
-
-
-class _ExceptionPickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle that also takes tracebacks, causes and contexts along."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, BaseException):
-            return pickling_support.pickle_exception(obj)
-        if isinstance(obj, TracebackType):
-            return pickling_support.pickle_traceback(obj)
-        return super().reducer_override(obj)
 
 
 def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
@@ -62,6 +61,8 @@ def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
 def _describe(error: BaseException, reason: str) -> Description:
     kind = type(error)
     try:
+        import traceback
+
         lines = traceback.format_exception(kind, error, error.__traceback__)
     except BaseException as obstacle:
         lines = [f"(its traceback cannot be shown: {type(obstacle).__name__})"]

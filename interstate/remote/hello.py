@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import sys
 import time
-from importlib.util import MAGIC_NUMBER
+from _frozen_importlib_external import MAGIC_NUMBER
 
 from . import wire
 
 
 def hello() -> bytes:
-    """What the other end wants to know of this Python and this host, as JSON."""
+    """What the other end wants to know of this Python and this host, as a Python dict's repr."""
     facts = {
         "protocol": wire.VERSION,
         "python": list(sys.version_info[:3]),
@@ -21,12 +19,12 @@ def hello() -> bytes:
         "executable": sys.executable,
         "cpus": _cpus(),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "platform": platform.system(),
-        "hostname": platform.node(),
+        "platform": os.uname().sysname,
+        "hostname": os.uname().nodename,
         "pid": os.getpid(),
         "time": time.time(),
     }
-    return json.dumps(facts).encode()
+    return repr(facts).encode()
 
 
 def _cpus() -> int:

@@ -1,29 +1,42 @@
 """Imports what was shipped.  The first of our code that runs over there: it imports the rest.
 
-The shipment is a dict: each module's name to (whether it is a package, its source, its bytecode),
-and the magic number of that bytecode.  A Python with the same number need not compile.
+The shipment is a dict.  What an agent needs at once is in it as bytecode; all sources, and the
+bytecode of what it may need later, are packed once more, and unpacked when first asked for.  A
+Python with another bytecode compiles the sources.
+
+This imports nothing but what Python has imported when it starts, and zlib.
 """
 
 from __future__ import annotations
 
 import marshal
 import sys
-from importlib.machinery import ModuleSpec
-from importlib.util import MAGIC_NUMBER
-from types import CodeType, ModuleType
-from typing import Any
+import zlib
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER
 
-Shipment = dict[str, Any]  # {"magic": bytes, "modules": {name: (package, source, bytecode)}}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+    from typing import Any
+
+    Shipment = dict[str, Any]  # as boot.py describes it
 
 
 class ShippedModules:
     """Finds and loads the modules of a shipment, before those that are installed there."""
 
     def __init__(self, shipment: Shipment) -> None:
-        self._modules: dict[str, tuple[bool, bytes, bytes]] = shipment["modules"]
+        self._shipment = shipment
+        self._modules: dict[str, tuple[bool, bytes]] = shipment["now"]
+        self._later: frozenset[str] = frozenset(shipment["names"])  # of what is packed
+        self._sources: dict[str, bytes] = {}
         self._compiled = shipment["magic"] == MAGIC_NUMBER
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name in self._later:
+            self._later = frozenset()
+            self._modules.update(_unpack(self._shipment["later"]))
         if name not in self._modules:
             return None
         package = self._modules[name][0]
@@ -38,14 +51,15 @@ class ShippedModules:
         exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102  # what a loader is for
 
     def get_code(self, name: str) -> CodeType:
-        package, source, bytecode = self._modules[name]
+        package, bytecode = self._modules[name]
         if self._compiled:
             code: CodeType = marshal.loads(bytecode)  # noqa: S302  # ours
             return code
-        return compile(source, _file_name(name, package), "exec", dont_inherit=True)
+        return compile(self.get_source(name), _file_name(name, package), "exec", dont_inherit=True)
 
     def get_source(self, name: str) -> str:
-        return self._modules[name][1].decode()
+        self._sources = self._sources or _unpack(self._shipment["sources"])
+        return self._sources[name].decode()
 
 
 def start(shipment: Shipment) -> None:
@@ -54,6 +68,11 @@ def start(shipment: Shipment) -> None:
     from interstate.remote import main
 
     main.main()
+
+
+def _unpack(packed: bytes) -> dict[str, Any]:
+    content: dict[str, Any] = marshal.loads(zlib.decompress(packed))  # noqa: S302  # ours
+    return content
 
 
 def _file_name(name: str, package: bool) -> str:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import sys
 
 
 def main() -> None:
-    """Be the agent on the standard input and output that we were started with."""
+    """Be the agent on the standard input and output that we were started with; then exit."""
+    gc.disable()  # nothing of what is imported is garbage
     sys.modules["__main__"].__dict__.clear()
     source, sink = os.dup(0), os.dup(1)
     _point_standard_streams_nowhere()
     from . import agent, worker
 
-    _, most = worker.FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):  # six descriptors for each worker add up
+    gc.freeze()  # nor need it be looked at, and copied by that, in each worker
+    gc.enable()
+    worker.FILES = _raise_limit()
+    status = 1
+    try:
+        agent.Agent(source, sink).run()
+        status = 0
+    finally:
+        os._exit(status)  # there is nothing to tidy up, which would take Python longest of all
+
+
+def _raise_limit() -> tuple[int, int]:
+    """Let this process open more files: six for each worker add up.  Returns what was allowed."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # then some workers may not start
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    agent.Agent(source, sink).run()
+    return allowed, most
 
 
 def _point_standard_streams_nowhere() -> None:

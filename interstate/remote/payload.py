@@ -11,18 +11,23 @@ arrays, for one), `bytes` that are an argument or the result, and whole pickles.
 from __future__ import annotations
 
 import mmap
-import pickle
-import platform
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Union
-
-import cloudpickle  # type: ignore[import-untyped]
+from collections import namedtuple
 
 from .culprit import first_unpicklable, name_of, parts, parts_of_arguments
 from .failure import dump_exception
+from .lean import pickle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, Union
+
+    Buffer = Any  # bytes, a view, a mapping: what pickle takes for the content of a buffer
+    Store = Callable[[memoryview], int]  # takes a large part of a call in and numbers it
+    Content = Union[bytes, memoryview]
 
 RETURNED = 0  # the pickle is the result
 RAISED = 1  # the pickle is the exception
@@ -41,41 +46,46 @@ BUFFER = struct.Struct("!Q?")  # a large part of an outcome: its size, whether i
 _PROTOCOL = 5  # the newest that every Python from 3.8 on reads
 _PLAIN = frozenset((type(None), bool, int, float, complex, str))
 
-Buffer = Any  # bytes, a view, a mapping: what pickle takes for the content of a buffer
-Store = Callable[[memoryview], int]  # takes a large part of a call in and numbers it
-Content = Union[bytes, memoryview]
 
+class Outcome(namedtuple("Outcome", "status started seconds body buffers")):
+    """How a call ended.
 
-class Outcome(NamedTuple):
-    """How a call ended."""
+    Attributes:
+        status: RETURNED, RAISED or DESCRIBED.
+        started: Unix time by the clock over there, seconds.
+        seconds: How long it ran.
+        body: The pickle.
+        buffers: What is large in it.
+    """
 
-    status: int
-    started: float  # Unix time by the clock over there, seconds
-    seconds: float  # how long it ran
-    body: Buffer
-    buffers: Sequence[Buffer]
+    __slots__ = ()
 
     def load(self) -> Any:
         """Return the result, the exception or the Description; raises what its unpickling does."""
-        return pickle.loads(self.body, buffers=self.buffers)  # noqa: S301  # from the user's host
+        return pickle.loads(self.body, buffers=self.buffers)  # from the user's host
 
 
-class Ran(NamedTuple):
-    """An outcome as bytes: the header and the pickle, and what is large."""
+class Ran(namedtuple("Ran", "content large seconds")):
+    """An outcome as bytes.
 
-    content: bytes
-    large: list[memoryview]
-    seconds: float
+    Attributes:
+        content: The header and the pickle.
+        large: A list of views of what is large.
+        seconds: How long the call ran.
+    """
+
+    __slots__ = ()
 
     def outcome(self) -> Outcome:
         return parse_outcome(self.content, self.large)
 
     def whole(self) -> bytes:
         """The bytes of one that is no result, with the pickle in it, however large."""
-        if not self.large:
-            return self.content
-        status, _, *times = _HEADER.unpack_from(self.content)
-        return _HEADER.pack(status, False, *times) + self.large[-1]
+        content: bytes = self.content
+        if self.large:
+            status, _, *times = _HEADER.unpack_from(content)
+            content = _HEADER.pack(status, False, *times) + self.large[-1]
+        return content
 
     @property
     def described(self) -> bytes:
@@ -107,11 +117,10 @@ _NAMES = 256
 _names: dict[int, tuple[Any, bytes]] = {}  # by id: functions, and what their calls begin with
 
 
-class Function(NamedTuple):
-    """A function as bytes."""
+class Function(namedtuple("Function", "pickle references")):
+    """A function as bytes: its pickle, and a list of references to what is large in it."""
 
-    pickle: bytes
-    references: list[bytes]
+    __slots__ = ()
 
 
 def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Function:
@@ -189,12 +198,26 @@ def dump_shared(value: Any) -> tuple[bytes, list[memoryview]]:
 
 def rebuild(pickled: Buffer, *buffers: Buffer) -> Any:
     """Return the object that was shared."""
-    return _whole(pickle.loads(pickled, buffers=buffers))  # noqa: S301  # from whose account this is
+    return _whole(pickle.loads(pickled, buffers=buffers))  # from whose account this is
 
 
 def _whole(value: Any) -> Any:
     """Make bytes of what came apart."""
     return bytes(value) if isinstance(value, (mmap.mmap, memoryview)) else value
+
+
+def prepare_for(content: Content) -> None:
+    """Import what a call will need, or its outcome may need: in the agent, for all its workers.
+
+    One that names its function and is given plain things needs nothing.
+    """
+    if b"cloudpickle" in bytes(content) or references(content):
+        import traceback
+
+        import cloudpickle  # type: ignore[import-untyped]
+        from tblib import pickling_support  # type: ignore[import-untyped]
+
+        _ = traceback, cloudpickle, pickling_support
 
 
 def run_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]:
@@ -216,7 +239,8 @@ def _goes_by_reference(fn: Any) -> bool:
     module = getattr(fn, "__module__", None)
     if module is None or module == "__main__":
         return False
-    if cloudpickle.list_registry_pickle_by_value():  # of modules; seldom used
+    cloudpickle = sys.modules.get("cloudpickle")
+    if cloudpickle and cloudpickle.list_registry_pickle_by_value():  # of modules; seldom used
         return False
     name = getattr(fn, "__qualname__", "")
     return getattr(sys.modules.get(module), name, None) is fn
@@ -240,7 +264,7 @@ def _apart(value: Any) -> Any:
 def _dump(value: Any, whose: int, store: Store | None) -> tuple[bytes, list[bytes]]:
     """The pickle of a part of a call, and references to what is large in it."""
     if store is None:
-        return cloudpickle.dumps(value, protocol=_PROTOCOL), []
+        return _cloudpickled(value, protocol=_PROTOCOL), []
     content, large = _dump_apart(value)
     references = []
     for part in large:
@@ -252,7 +276,7 @@ def _dump(value: Any, whose: int, store: Store | None) -> tuple[bytes, list[byte
     return content, references
 
 
-def _dump_apart(value: Any, dump: Callable[..., bytes] = cloudpickle.dumps) -> Any:
+def _dump_apart(value: Any) -> Any:
     """A pickle, and views of the large buffers that it lets out."""
     large: list[memoryview] = []
 
@@ -263,7 +287,14 @@ def _dump_apart(value: Any, dump: Callable[..., bytes] = cloudpickle.dumps) -> A
         large.append(view)
         return False
 
-    return dump(value, protocol=_PROTOCOL, buffer_callback=keep_within), large
+    return _cloudpickled(value, protocol=_PROTOCOL, buffer_callback=keep_within), large
+
+
+def _cloudpickled(value: Any, **options: Any) -> bytes:
+    import cloudpickle
+
+    content: bytes = cloudpickle.dumps(value, **options)
+    return content
 
 
 # ---------------------------------------------------------------------------- outcomes
@@ -316,9 +347,11 @@ def _load_call(content: Content, attached: Callable[[bool], Buffer] | None) -> A
 
 def _load(content: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     try:
-        return pickle.loads(content, buffers=buffers)  # noqa: S301  # from whose account this is
+        return pickle.loads(content, buffers=buffers)  # from whose account this is
     except ModuleNotFoundError as error:
         if hasattr(error, "add_note"):
+            import platform
+
             where = f"Python {platform.python_version()} on {platform.node()}"
             error.add_note(
                 f"The call needs the module {error.name!r}, which {where} has not. What a script "

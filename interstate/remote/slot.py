@@ -5,14 +5,17 @@ from __future__ import annotations
 import array
 import contextlib
 import os
-import signal
-import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
 
 from . import wire, worker
-from .blob import Blob
+from .lean import signal, socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .blob import Blob
 
 READ = 1 << 18  # bytes at once
 DEPTH = 8  # calls in an inbox at most; Linux lets 10 messages wait in such a socket

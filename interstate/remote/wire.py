@@ -8,8 +8,16 @@ PARTs, which come out as they come in, piece by piece: nobody waits for the whol
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from typing import Union
+
+TYPE_CHECKING = False  # importing typing takes an agent long
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Union
+
+    Bytes = Union[bytes, memoryview]  # a PART's is a view
+    Frame = tuple[int, int, Bytes]  # kind, call (0: none), payload
+else:
+    Bytes = Frame = object  # for others to make types of
 
 VERSION = 2
 
@@ -50,9 +58,6 @@ HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")
 COUNT = struct.Struct("!Q")
 LENGTH = struct.Struct("!Q")
-
-Bytes = Union[bytes, memoryview]  # a PART's is a view
-Frame = tuple[int, int, Bytes]  # kind, call (0: none), payload
 
 
 class ProtocolError(Exception):

@@ -11,22 +11,22 @@ import fcntl
 import mmap
 import os
 import resource
-import signal
-import socket
 import struct
 import sys
-import threading
 import time
-import traceback
 from collections import deque
-from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NoReturn
 
 from . import payload, wire
 from .blob import mapped
 from .capture import Capture
+from .lean import RLock, signal, socket
 from .packer import Packer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 CALL = struct.Struct("!Q")  # the call's id
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not the agent's
@@ -149,7 +149,7 @@ class _Sender:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._waiting: deque[Any] = deque()
         self._sending = False
 
@@ -246,6 +246,8 @@ def _end_of_a_child(ran: payload.Ran) -> NoReturn:
             if isinstance(code, int):
                 status = code & 0xFF
             elif isinstance(error, BaseException):
+                import traceback
+
                 traceback.print_exception(type(error), error, error.__traceback__)
     finally:
         os._exit(status)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import paramiko
 
@@ -31,6 +31,8 @@ from .stream import Stream
 from .transport import Transport, execute, no_handshake
 from .trouble import BusyError, WayError
 from .wires import Command, Wire, connect, inside, tunnel
+
+_FILES_OF_COMMAND, _FILES_OF_COMMAND_STARTING = 2, 3  # a ProxyCommand's: see wires
 
 
 class SSH:
@@ -104,6 +106,27 @@ class SSH:
         except WayError:
             return names([host])
         return names(["ProxyCommand"] * bool(first.command) + [*chain, host])
+
+    def files(self, hosts: Iterable[Host], at_once: int) -> int:
+        """Return how many files will be open here while hosts are, or are being, connected to.
+
+        Args:
+            hosts: Each is connected to; those behind a hop share its connection.
+            at_once: How many of them are being connected to at a time.
+        """
+        lasting, passing = 0, 1
+        hops: set[Host] = set()
+        for host in hosts:
+            try:
+                chain = self._hops.chain(host)
+                first = self._settings((*chain, host)[0])
+            except WayError:
+                continue  # `open` says so
+            if not chain or chain[0] not in hops:
+                hops.update(chain[:1])
+                lasting += _FILES_OF_COMMAND if first.command else 1
+                passing = _FILES_OF_COMMAND_STARTING if first.command else passing
+        return lasting + passing * min(lasting, at_once)
 
     def close(self) -> None:
         """End every connection, those of the hops too.  Nothing can be opened any more."""

@@ -17,7 +17,7 @@ import logging
 import math
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import paramiko
@@ -42,6 +42,8 @@ logging.getLogger(LOG).setLevel(logging.CRITICAL)  # what matters is in our exce
 #                                                    set this logger's level to DEBUG
 
 _FAST = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")  # 1.4 times paramiko's first choice
+_SECURE = "mlkem768x25519-sha256"  # also from who records it now and has a quantum computer later
+_CHEAP = "ecdh-sha2-nistp256"  # a tenth of what it takes sshd to let us in is spared by this
 _GOODBYE = 0.2  # seconds that close() waits for the connection's thread, which needs far less
 
 
@@ -99,7 +101,8 @@ class Transport(ServiceRequestingTransport):
         """
         options = self.get_security_options()
         options.key_types = algorithms(tuple(options.key_types))
-        options.ciphers = (*_FAST, *(name for name in options.ciphers if name not in _FAST))
+        options.ciphers = _first(_FAST, options.ciphers)
+        options.kex = _first((_SECURE, _CHEAP), options.kex)
         self.banner_timeout = math.inf  # the deadline is for all of it
         done = threading.Event()
         self.wire.owner = self
@@ -181,6 +184,11 @@ class Transport(ServiceRequestingTransport):
         self.wire.close()
         if self.completion_event is not None:  # paramiko forgets who waits for the handshake
             self.completion_event.set()
+
+
+def _first(wanted: Sequence[str], possible: Sequence[str]) -> tuple[str, ...]:
+    """What is possible, with what is wanted before the rest."""
+    return tuple(sorted(possible, key=lambda name: name not in wanted))
 
 
 def execute(channel: paramiko.Channel, command: str, deadline: Deadline) -> bool:
