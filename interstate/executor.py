@@ -26,6 +26,9 @@ from .ssh import SSH, USER_CONFIG, ConfigSource
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Dump = Callable[  # a call as bytes, and what is large in it
+    [Callable[..., Any], tuple[Any, ...], dict[str, Any]], tuple[bytes, Sequence[Blob]]
+]
 
 
 class SSHExecutor(Executor):
@@ -160,13 +163,18 @@ class SSHExecutor(Executor):
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be None or > 0")
         deadline = None if timeout is None else time.monotonic() + timeout
-        items = zip(*iterables, strict=False)
-        if chunksize == 1:
-            submitted: Iterator[Future[Any]] = (self.submit(fn, *item) for item in items)
-            return _results(self._ahead(submitted, buffersize), submitted, deadline)
-        chunks = iter(lambda: list(itertools.islice(items, chunksize)), [])
-        submitted = (self.submit(payload.run_chunk, fn, chunk) for chunk in chunks)
-        return _items(_results(self._ahead(submitted, buffersize), submitted, deadline))
+        called: Callable[..., Any] = fn
+        items: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
+        if chunksize > 1:
+            called, chunks = payload.Chunked(fn), _cut(items, chunksize)
+            items = ((chunk,) for chunk in chunks)
+        dump = _dumper(called)
+        submitted: Iterator[Future[Any]] = (
+            self._submit(None, called, item, {}, dump) for item in items
+        )
+        ahead = collections.deque(itertools.islice(submitted, buffersize))
+        results = _results(ahead, submitted, deadline)
+        return results if chunksize == 1 else _items(results)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; the hosts are left when those that were submitted have ended.
@@ -203,16 +211,18 @@ class SSHExecutor(Executor):
         return self._engine.broken or self._engine.lost or False
 
     def _submit(
-        self, host: int | None, fn: Callable[..., T], args: Sequence[Any], kwargs: dict[str, Any]
+        self,
+        host: int | None,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        dump: Dump | None = None,
     ) -> RemoteFuture[T]:
         """Submit to any host, or to the one of that index."""
         future = self._engine.new_future()
         content: bytes | None = None
-        large: Sequence[Blob] = ()
         try:
-            content = None if kwargs else payload.dump_small_call(fn, tuple(args))
-            if content is None:
-                content, large = _dumped(fn, args, kwargs)
+            content, large = (dump or _dumped)(fn, args, kwargs)
         except pickle.PicklingError as error:
             future.set_running_or_notify_cancel()
             future.set_exception(error)
@@ -238,31 +248,54 @@ class SSHExecutor(Executor):
         if error is not None:
             raise BrokenSSHExecutor(f"no call can run any more: {error}") from error
 
-    @staticmethod
-    def _ahead(
-        submitted: Iterator[Future[Any]], buffersize: int | None
-    ) -> collections.deque[Future[Any]]:
-        """The Futures that are submitted before the first result is taken."""
-        return collections.deque(itertools.islice(submitted, buffersize))
-
 
 def _dumped(
-    fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
-) -> tuple[bytes, list[Blob]]:
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[bytes, Sequence[Blob]]:
     """A call as bytes, and what is large in it."""
-    large: list[Blob] = []
+    small = None if kwargs else payload.dump_small_call(fn, args)
+    if small is not None:
+        return small, ()
+    large = _Large()
+    return payload.dump_call(fn, args, kwargs, large.store), large
 
-    def store(part: memoryview) -> int:
-        large.append(blobs.take(part))
-        return large[-1].number
 
-    return payload.dump_call(fn, args, kwargs, store), large
+def _dumper(fn: Callable[..., Any]) -> Dump:
+    """What dumps the calls of one function, which is dumped but once."""
+    large = _Large()
+    try:
+        function = payload.dump_function(fn, large.store)
+    except pickle.PicklingError:
+        return _dumped  # which says so for each call
+
+    def dump(
+        fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[bytes, Sequence[Blob]]:
+        small = function.small_call(args)
+        if small is not None:
+            return small, large
+        more = _Large(large)
+        return payload.dump_arguments(function, fn, args, kwargs, more.store), more
+
+    return dump
+
+
+class _Large(list[Blob]):
+    """What is large in a call."""
+
+    def store(self, part: memoryview) -> int:
+        self.append(blobs.take(part))
+        return self[-1].number
 
 
 def check_function(fn: Any) -> None:
     """Raise a TypeError that quotes what was given to be run, if that cannot be called."""
     if not callable(fn):
         raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
+
+
+def _cut(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    return iter(lambda: list(itertools.islice(items, size)), [])
 
 
 def _results(

@@ -14,7 +14,7 @@ import time
 from collections import deque
 
 from . import payload, wire, worker
-from .blob import Blob
+from .blob import Blobs
 from .hello import hello
 from .lean import pickle, signal, socket
 from .sink import Sink
@@ -43,12 +43,18 @@ class Agent:
         self._slots: dict[int, Slot] = {}  # by pid
         self._idle: dict[Slot, None] = {}  # who was busy last is first to be so again: it is warm
         self._waiting: deque[Call] = deque()
-        self._blobs: dict[int, Blob] = {}
+        self._blobs = Blobs()
         self._sink_watched = False
         self._paused = False
         self._old_pipes: set[int] = set()
         self._broken = False
         self._next_tick: float | None = None
+        self._handlers: dict[int, Callable[[int, wire.Bytes], None]] = {
+            wire.CALL: self._take_call,
+            wire.RECALL: self._recall,
+            wire.CONFIG: self._take_config,
+            **self._blobs.handlers,
+        }
         self._deaths = socket.socketpair()  # the interpreter writes to it at each SIGCHLD
 
     # ------------------------------------------------------------------------- the loop
@@ -109,39 +115,24 @@ class Agent:
             self._source = None  # type: ignore[assignment]
             return
         for kind, number, content in self._decoder.receive(data):
-            handle = _FRAMES.get(kind)
+            handle = self._handlers.get(kind)
             if handle is None:
                 raise wire.ProtocolError(f"an agent takes no frame of kind {kind}")
-            handle(self, number, content)
+            handle(number, content)
         self._assign()
 
     def _take_call(self, number: int, content: wire.Bytes) -> None:
         if len(self._slots) < self._config["workers"]:
             payload.prepare_for(content)
-        if not content[0]:
-            self._waiting.append(Call(number, content))
-            return
-        blobs = [self._blobs[blob] for blob in payload.references(content)]
-        obstacle = next((blob.obstacle for blob in blobs if blob.obstacle), "")
+        needed = self._blobs.needed(payload.references(content)) if content[0] else ()
+        obstacle = next((blob.obstacle for blob in needed if blob.obstacle), "")
         if obstacle:
             self._sink.put(wire.encode(wire.REFUSED, number, obstacle.encode()))
         else:
-            self._waiting.append(Call(number, content, blobs))
+            self._waiting.append(Call(number, content, needed))
 
     def _take_config(self, _: int, content: wire.Bytes) -> None:
         self._start(pickle.loads(content))  # from whom we work for
-
-    def _take_blob(self, number: int, content: wire.Bytes) -> None:
-        self._blobs[number] = Blob(*wire.LENGTH.unpack(content))
-
-    def _take_part(self, number: int, content: wire.Bytes) -> None:
-        self._blobs[number].add(content)
-
-    def _take_packed_part(self, number: int, content: wire.Bytes) -> None:
-        self._blobs[number].add_packed(content)
-
-    def _forget_blob(self, number: int, _: wire.Bytes) -> None:
-        self._blobs.pop(number).close()
 
     def _flush(self) -> None:
         """Write what the pipe takes; the workers wait while too much is left."""
@@ -197,7 +188,7 @@ class Agent:
         try:
             signal.set_wakeup_fd(-1)
             self._selector.close()
-            closables: list[Any] = [*self._slots.values(), *self._deaths, *self._blobs.values()]
+            closables: list[Any] = [*self._slots.values(), *self._deaths, self._blobs]
             for closable in closables:
                 closable.close()
             for descriptor in (self._source, self._sink.descriptor, *self._old_pipes):
@@ -409,17 +400,6 @@ class Agent:
         for stream, data in slot.unread_output():
             self._sink.put(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
         self._adopt_old_pipes(slot)
-
-
-_FRAMES: dict[int, Callable[[Agent, int, wire.Bytes], None]] = {
-    wire.CALL: Agent._take_call,
-    wire.RECALL: Agent._recall,
-    wire.CONFIG: Agent._take_config,
-    wire.BLOB: Agent._take_blob,
-    wire.PART: Agent._take_part,
-    wire.PACKED: Agent._take_packed_part,
-    wire.FORGET: Agent._forget_blob,
-}
 
 
 def _exit_status(status: int) -> int:

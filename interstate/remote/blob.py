@@ -70,6 +70,34 @@ class Blob:
         self.obstacle = f"{self._size} bytes that it needs cannot be kept there: {error.strerror}"
 
 
+class Blobs:
+    """All that are here, by number.
+
+    Attributes:
+        handlers: What is to be done with frames about blobs, by kind.
+    """
+
+    def __init__(self) -> None:
+        self._blobs: dict[int, Blob] = {}
+        self.handlers = {
+            wire.BLOB: self._begin,
+            wire.PART: lambda number, content: self._blobs[number].add(content),
+            wire.PACKED: lambda number, content: self._blobs[number].add_packed(content),
+            wire.FORGET: lambda number, _: self._blobs.pop(number).close(),
+        }
+
+    def needed(self, numbers: list[int]) -> list[Blob]:
+        """Return those of these numbers."""
+        return [self._blobs[number] for number in numbers]
+
+    def close(self) -> None:
+        for blob in self._blobs.values():
+            blob.close()
+
+    def _begin(self, number: int, content: wire.Bytes) -> None:
+        self._blobs[number] = Blob(*wire.LENGTH.unpack(content))
+
+
 def mapped(descriptor: int, writable: bool) -> mmap.mmap:
     """Map a blob; what is written to it stays in this process, page by page."""
     return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY if writable else mmap.ACCESS_READ)

@@ -114,23 +114,42 @@ def dump_call(
 
 
 _NAMES = 256
-_names: dict[int, tuple[Any, bytes]] = {}  # by id: functions, and what their calls begin with
+_names: dict[int, tuple[Any, Function]] = {}  # by id: functions that go by their names
 
 
-class Function(namedtuple("Function", "pickle references")):
-    """A function as bytes: its pickle, and a list of references to what is large in it."""
+class Function(namedtuple("Function", "pickle references begin")):
+    """A function as bytes.
+
+    Attributes:
+        pickle: It.
+        references: A list of references to what is large in it.
+        begin: What the bytes of its calls begin with, if they have nothing large of their own.
+    """
 
     __slots__ = ()
+
+    def small_call(self, args: tuple[Any, ...]) -> bytes | None:
+        """Return a call as `dump_call` does, if its arguments are plain and small."""
+        if not _are_plain(args):
+            return None
+        arguments: bytes = pickle.dumps(args, _PROTOCOL)
+        begin: bytes = self.begin
+        return begin + arguments if len(arguments) < LARGE else None
 
 
 def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Function:
     """Return what all calls of a function have in common, as `dump_call` does."""
     try:
         if _goes_by_reference(fn):
-            return Function(pickle.dumps(fn, _PROTOCOL), [])
-        return Function(*_dump(fn, _FUNCTION, store))
+            return _function(pickle.dumps(fn, _PROTOCOL), [])
+        return _function(*_dump(fn, _FUNCTION, store))
     except Exception as error:
         raise _cannot_be_sent(fn, parts(name_of(fn), fn), error) from error
+
+
+def _function(pickled: bytes, references: list[bytes]) -> Function:
+    begin = b"".join((_CALL.pack(len(references), len(pickled)), *references, pickled))
+    return Function(pickled, references, begin)
 
 
 def dump_arguments(
@@ -146,31 +165,19 @@ def dump_arguments(
         arguments, references = _dump(whole if kwargs else whole[0], _ARGUMENTS, store)
     except Exception as error:
         raise _cannot_be_sent(fn, parts_of_arguments(args, kwargs), error) from error
-    references = function.references + references
-    header = _CALL.pack(len(references), len(function.pickle))
-    return b"".join((header, *references, function.pickle, arguments))
+    return _function(function.pickle, function.references + references).begin + arguments
 
 
 def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | None:
     """Return a call as `dump_call` does, if it goes by its function's name and is small."""
-    begin = _by_name(fn)
-    if begin is None or not _are_plain(args):
-        return None
-    arguments = pickle.dumps(args, _PROTOCOL)
-    return begin + arguments if len(arguments) < LARGE else None
-
-
-def _by_name(fn: Any) -> bytes | None:
-    """What each call of `fn` begins with, if cloudpickle would send just its name."""
     if not _goes_by_reference(fn):
         return None
     known = _names.get(id(fn))
     if known is None or known[0] is not fn:
         if len(_names) == _NAMES:
             _names.clear()
-        pickled = pickle.dumps(fn, _PROTOCOL)
-        known = _names[id(fn)] = fn, _CALL.pack(0, len(pickled)) + pickled
-    return known[1]
+        known = _names[id(fn)] = fn, dump_function(fn)
+    return known[1].small_call(args)
 
 
 def references(content: Content) -> list[int]:
@@ -220,9 +227,15 @@ def prepare_for(content: Content) -> None:
         _ = traceback, cloudpickle, pickling_support
 
 
-def run_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]:
-    """Several calls of a `map` as one."""
-    return [fn(*args) for args in chunk]
+class Chunked:
+    """A function of a `map`, to be called with several items at once."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._fn = fn
+        self.__qualname__ = name_of(fn)
+
+    def __call__(self, chunk: list[tuple[Any, ...]]) -> list[Any]:
+        return [self._fn(*args) for args in chunk]
 
 
 def _cannot_be_sent(
