@@ -204,7 +204,7 @@ def _bytecodes(modules: dict[str, _Module]) -> dict[str, tuple[bool, bytes]]:
 
 
 def _packed(content: dict[str, Any]) -> bytes:
-    return zlib.compress(marshal.dumps(content, 2), 9)
+    return zlib.compress(marshal.dumps(content, 2), 3)  # more would delay the first result
 
 
 def _modules_of(package: str) -> Iterator[tuple[str, _Module]]:
