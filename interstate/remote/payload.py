@@ -133,8 +133,9 @@ class Function(namedtuple("Function", "pickle references begin")):
         if not _are_plain(args):
             return None
         arguments: bytes = pickle.dumps(args, _PROTOCOL)
-        begin: bytes = self.begin
-        return begin + arguments if len(arguments) < LARGE else None
+        if len(arguments) >= LARGE:
+            return None
+        return b"".join((self.begin, arguments))
 
 
 def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Function:
