@@ -1,6 +1,6 @@
 """The agent: the one process of ours on a host.  It supervises the workers that run the calls.
 
-One thread, one selector, no locks, so that forking is safe at any moment.  It always reads its
+One thread, one epoll, no locks, so that forking is safe at any moment.  It always reads its
 standard input and never blocks on anything.  When its input ends, it kills its workers and goes.
 
     stdin -> frames -> waiting -> a worker's inbox -> … -> its outbox -> frames -> stdout
@@ -9,7 +9,7 @@ standard input and never blocks on anything.  When its input ends, it kills its 
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import time
 from collections import deque
 
@@ -20,13 +20,14 @@ from .lean import pickle, signal, socket
 from .sink import Sink
 from .slot import Call, Slot
 from .title import set_title
+from .watcher import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-READ = 1 << 18  # bytes at once
+READ = 1 << 16  # bytes at once
 MOMENT = 0.02  # seconds: a call that takes longer is announced, and holds no other behind it
 PATIENCE = 0.5  # seconds: when every worker is busy for longer, what waits here is given back
 
@@ -38,7 +39,7 @@ class Agent:
         self._source = source
         self._sink = Sink(sink)
         self._decoder = wire.Decoder()
-        self._selector = selectors.DefaultSelector()
+        self._watcher = Watcher()
         self._config: dict[str, Any] = {}
         self._slots: dict[int, Slot] = {}  # by pid
         self._idle: dict[Slot, None] = {}  # who was busy last is first to be so again: it is warm
@@ -63,7 +64,7 @@ class Agent:
         """Supervise until the input ends; leave no worker behind."""
         os.set_blocking(self._source, False)
         os.set_blocking(self._sink.descriptor, False)
-        self._watch(self._source, self._read_source)
+        self._watcher.watch(self._source, self._read_source)
         self._watch_for_deaths()
         self._sink.put(wire.encode(wire.HELLO, 0, hello()))
         self._flush()
@@ -90,22 +91,17 @@ class Agent:
 
     def _turn(self) -> None:
         """Handle what happens; write when nothing does, or what is to be written gets old."""
-        ready = self._selector.select(0 if self._sink.gathering else self._until_tick())
-        watched = self._selector.get_map()
-        for key, _ in ready:
-            if watched.get(key.fileobj) is key:  # else one of those before it has closed it
-                key.data()
+        happened = self._watcher.handle(0 if self._sink.gathering else self._until_tick())
         now = time.monotonic()
         if self._next_tick is not None and now >= self._next_tick:
             self._tick()
-        if not ready or len(self._idle) == len(self._slots) or self._sink.is_due(now):
-            self._flush()
+        if self._sink.gathering:
+            nothing_more = not happened or len(self._idle) == len(self._slots)
+            if nothing_more or self._sink.is_due(now):
+                self._flush()
 
     def _until_tick(self) -> float | None:
         return None if self._next_tick is None else max(0.0, self._next_tick - time.monotonic())
-
-    def _watch(self, descriptor: Any, handler: Callable[[], object]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, handler)
 
     # ---------------------------------------------------------------------- stdin, stdout
 
@@ -144,9 +140,9 @@ class Agent:
             return
         self._sink_watched = wanted
         if wanted:
-            self._selector.register(self._sink.descriptor, selectors.EVENT_WRITE, self._flush)
+            self._watcher.watch(self._sink.descriptor, self._flush, select.EPOLLOUT)
         else:
-            self._selector.unregister(self._sink.descriptor)
+            self._watcher.forget(self._sink.descriptor)
 
     def _pause(self, wanted: bool) -> None:
         if wanted != self._paused:
@@ -187,7 +183,7 @@ class Agent:
         """In the child: close what is the agent's, so that its end is the end of our inbox."""
         try:
             signal.set_wakeup_fd(-1)
-            self._selector.close()
+            self._watcher.close()
             closables: list[Any] = [*self._slots.values(), *self._deaths, self._blobs]
             for closable in closables:
                 closable.close()
@@ -207,9 +203,9 @@ class Agent:
             if slot.announced or slot.starting:
                 wanted.update({pipe: lambda: self._read_pipes(slot) for pipe in slot.pipes})
         for descriptor in slot.watched - wanted.keys():
-            self._selector.unregister(descriptor)
+            self._watcher.forget(descriptor)
         for descriptor in wanted.keys() - slot.watched:
-            self._watch(descriptor, wanted[descriptor])
+            self._watcher.watch(descriptor, wanted[descriptor])
         slot.watched = set(wanted)
 
     def _read_outbox(self, slot: Slot) -> bool:
@@ -247,16 +243,16 @@ class Agent:
 
     def _listen_to_old(self, pipe: int) -> None:
         if not self._paused:
-            self._watch(pipe, lambda: self._read_old_pipe(pipe))
-        elif pipe in self._selector.get_map():
-            self._selector.unregister(pipe)
+            self._watcher.watch(pipe, lambda: self._read_old_pipe(pipe))
+        elif pipe in self._watcher:
+            self._watcher.forget(pipe)
 
     def _read_old_pipe(self, pipe: int) -> None:
         data = os.read(pipe, READ)
         if data:
             self._sink.put(wire.encode(wire.PRINTED, 0, b"\1" + data))
         else:
-            self._selector.unregister(pipe)
+            self._watcher.forget(pipe)
             self._old_pipes.remove(pipe)
             os.close(pipe)
 
@@ -265,7 +261,7 @@ class Agent:
             end.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._deaths[1].fileno(), warn_on_full_buffer=False)
-        self._watch(self._deaths[0], self._bury)
+        self._watcher.watch(self._deaths[0].fileno(), self._bury)
 
     def _bury(self) -> None:
         self._deaths[0].recv(READ)

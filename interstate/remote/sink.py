@@ -35,8 +35,6 @@ class Sink:
 
     def is_due(self, now: float) -> bool:
         """Whether what is gathered should wait no longer, by the monotonic clock."""
-        if not self.gathering:
-            return False
         if not self._due:
             self._due = now + _GATHER
         return now >= self._due

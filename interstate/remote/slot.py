@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .blob import Blob
 
-READ = 1 << 18  # bytes at once
+READ = 1 << 16  # bytes at once
 DEPTH = 8  # calls in an inbox at most; Linux lets 10 messages wait in such a socket
 _ANCILLARY = socket.CMSG_SPACE(4 * array.array("i").itemsize)
 
