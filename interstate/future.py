@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, _base
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from .callbacks import Callbacks
 from .hosts import Host
@@ -21,6 +21,37 @@ class Owner(Protocol):
 
     def cancelled(self, call: int) -> None:
         """A Future was cancelled."""
+
+
+class _Condition:
+    """A condition variable that is small until somebody waits: there may be very many of them."""
+
+    __slots__ = ("_full", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._full: threading.Condition | None = None  # made by who waits first, with that lock
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def acquire(self) -> None:
+        self._lock.acquire()
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self._full is None:
+            self._full = threading.Condition(self._lock)
+        return self._full.wait(timeout)
+
+    def notify_all(self) -> None:
+        if self._full is not None:
+            self._full.notify_all()
 
 
 class RemoteFuture(Future[T]):
@@ -39,7 +70,13 @@ class RemoteFuture(Future[T]):
     _printed: Sequence[tuple[int, bytes]] = ()
 
     def __init__(self, call: int, owner: Owner) -> None:
-        super().__init__()
+        # What Future.__init__ sets; the Condition that it makes is half of what a call costs here.
+        self._condition = cast(threading.Condition, _Condition())
+        self._state = _base.PENDING
+        self._result: T | None = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Callable[[Future[T]], object]] = []
         self.call = call  # its number
         self._owner = owner
 

@@ -166,7 +166,8 @@ def dump_arguments(
         arguments, references = _dump(whole if kwargs else whole[0], _ARGUMENTS, store)
     except Exception as error:
         raise _cannot_be_sent(fn, parts_of_arguments(args, kwargs), error) from error
-    return _function(function.pickle, function.references + references).begin + arguments
+    content: bytes = _function(function.pickle, function.references + references).begin + arguments
+    return content
 
 
 def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | None:
