@@ -15,6 +15,7 @@ WINDOW = 0.005  # seconds of work that lie on a host besides
 QUICKEST = 25e-6  # seconds: no host is taken to answer calls more often than this
 DEEPEST = 10_000  # calls that queue on a host at most
 GROWTH = 7  # calls more that may queue on a host for each quick one that comes back
+PROBES = 8  # good measurements of the round trip after which those before count no more
 LEARN = 0.2  # how much one call counts against those before it
 SURPRISE = 4  # times what is usual: for no longer than this is a call taken, however long it is
 MOMENT = 0.02  # seconds: an agent tells of a call that runs for longer
@@ -44,13 +45,16 @@ class HostState:
     workers: int = 0
     depth: int = 0  # how many calls it may have: beyond its workers, some for each quick call
     seconds: float | None = None  # a call's, lately
-    round_trip: float = float("inf")  # the shortest seen
+    round_trip: float = float("inf")  # the shortest seen lately
     running: set[int] = field(default_factory=set)  # the calls that were sent there
     own: deque[int] = field(default_factory=deque)  # calls that wait for this very host
     only: set[int] = field(default_factory=set)  # calls that run here and may run nowhere else
     long: set[int] = field(default_factory=set)  # calls that have been running for long
     probe: int | None = None  # the call by which the round trip is measured now
     probed: float = 0.0  # when that one was sent
+    before_probe: int = 0  # how many calls were there then
+    probes: int = 0  # good measurements, up to PROBES
+    shortest: float = float("inf")  # round trip of these
     in_turns: bool = False  # it has a place in the Pool's `_turns`; likewise the next two
     in_queues: bool = False
     in_lenders: bool = False
@@ -90,10 +94,10 @@ class HostState:
 
     def send(self, calls: list[int], now: float) -> None:
         """Note that calls are sent there."""
+        if self.probe is None:
+            self.probe, self.probed, self.before_probe = calls[0], now, len(self.running)
         self.running.update(calls)
         self.asked = False
-        if self.probe is None:
-            self.probe, self.probed = calls[0], now
 
     def remove(self, calls: list[int]) -> list[int]:
         """Note that calls are there no more; return those that were, till now."""
@@ -126,8 +130,22 @@ class HostState:
             return
         if self.probe in calls:  # else it came back unanswered
             away = now - self.probed - seconds[calls.index(self.probe)]
-            self.round_trip = min(self.round_trip, max(0.0, away))
+            self._take_in(max(0.0, away))
         self.probe = None
+
+    def _take_in(self, away: float) -> None:
+        """A call came back after so many seconds, without those that it ran.
+
+        It was on the way, or in a queue while others were on their way: what is longer shows.  So
+        the round trip is no longer than that; and no shorter, where the queue was short.
+        """
+        self.round_trip = min(self.round_trip, away)
+        ahead = max(0, self.before_probe + 1 - self.workers)
+        if away > 2 * ahead * (self.seconds or 0.0) / self.workers:
+            self.probes += 1
+            self.shortest = min(self.shortest, away)
+        if self.probes == PROBES:  # the way may have become longer
+            self.round_trip, self.shortest, self.probes = self.shortest, float("inf"), 0
 
     def learn_that_calls_are_long(self) -> None:
         self.seconds = max(self.seconds or 0.0, LONG)
