@@ -396,3 +396,27 @@ def test_the_work_for_a_call_does_not_depend_on_how_many_wait(hosts: int) -> Non
         return taken
 
     assert steps(200) == steps(20_000)
+
+
+def test_a_round_trip_that_becomes_longer_is_learnt() -> None:
+    host = room.HostState(0, up=True, workers=1, depth=1)
+    for call in range(50):
+        now = float(call)
+        host.send([call], now)
+        away = 0.001 if call < 20 else 0.05
+        host.learn(host.remove([call]), [0.0001], now + away, more=True)
+        assert host.round_trip == pytest.approx(0.0009 if call < 24 else 0.0499, abs=0.0001) or (
+            20 <= call < 20 + 2 * room.PROBES
+        )
+
+
+def test_what_waited_behind_others_says_nothing_of_the_way() -> None:
+    host = room.HostState(0, up=True, workers=1, depth=100)
+    host.send([0], 0.0)
+    host.learn(host.remove([0]), [0.01], 0.012, more=True)
+    before = host.round_trip
+    for call in range(1, 100):
+        host.send([call], 1.0)
+    for call in range(1, 100):
+        host.learn(host.remove([call]), [0.01], 1.0 + 0.01 * call + 0.002, more=True)
+    assert host.round_trip == pytest.approx(before)
