@@ -11,9 +11,10 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict
+from typing import Any
 
 _QUICK = 1 << 20  # bytes; less than that is digested at once
-_REMEMBERED = 10_000  # contents whose numbers are kept, though nobody here has them any more
+_REMEMBERED = 10_000  # contents whose numbers, and sizes, are kept when nobody here has them
 
 Digest = tuple[int, bytes]  # a content's size and hash
 
@@ -39,8 +40,10 @@ class Blobs:
         self._new = itertools.count(1)
         self._alive: weakref.WeakValueDictionary[int, Blob] = weakref.WeakValueDictionary()
         self._owners: weakref.WeakValueDictionary[int, Blob] = weakref.WeakValueDictionary()
+        self._latest: weakref.WeakValueDictionary[int, Blob] = weakref.WeakValueDictionary()
         self._numbers: OrderedDict[Digest, int] = OrderedDict()
-        self._sizes: dict[int, threading.Event] = {}  # set when the first of a size is digested
+        # by size; set when the first of it is digested
+        self._sizes: OrderedDict[int, threading.Event] = OrderedDict()
 
     def take(self, view: memoryview) -> Blob:
         """Return the Blob with that content: one that is there, if it was seen before.
@@ -51,10 +54,14 @@ class Blobs:
         owner = self._owners.get(id(view.obj))
         if owner is not None and owner.content is view.obj:
             return owner
+        latest = self._latest.get(view.nbytes)
+        if latest is not None and latest.content.startswith(view):  # ten times a digest's speed
+            return latest
         with self._lock:
             digested = self._sizes.get(view.nbytes)
             if digested is None:
                 digested = self._sizes[view.nbytes] = threading.Event()
+                _shorten(self._sizes)
                 first = self._made(next(self._new), _fixed(view))
             else:
                 first = None
@@ -83,13 +90,18 @@ class Blobs:
         """The number of a content: a known one, or now this."""
         number = self._numbers.setdefault(digest, number)
         self._numbers.move_to_end(digest)
-        if len(self._numbers) > _REMEMBERED:
-            self._numbers.popitem(last=False)
+        _shorten(self._numbers)
         return number
 
     def _made(self, number: int, content: bytes) -> Blob:
         blob = self._alive[number] = self._owners[id(content)] = Blob(number, content)
+        self._latest[len(content)] = blob
         return blob
+
+
+def _shorten(remembered: OrderedDict[Any, Any]) -> None:
+    if len(remembered) > _REMEMBERED:
+        remembered.popitem(last=False)
 
 
 def _fixed(view: memoryview) -> bytes:
