@@ -11,7 +11,7 @@ from . import wire
 
 BACKLOG = 1 << 20  # bytes that wait before the workers have to wait too
 _VECTORS = 256  # pieces that are written at once
-_GATHER = 0.0005  # seconds: while more comes, what is to be written waits that long for it
+_GATHER = 0.001  # seconds: while more comes, what is to be written waits that long for it
 
 
 class Sink:
