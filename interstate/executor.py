@@ -22,6 +22,7 @@ from .future import RemoteFuture
 from .hosts import Host, expand
 from .output import Lines, Output, Told
 from .remote import payload
+from .remote.chunked import Chunked
 from .ssh import SSH, USER_CONFIG, ConfigSource
 
 P = ParamSpec("P")
@@ -166,7 +167,7 @@ class SSHExecutor(Executor):
         called: Callable[..., Any] = fn
         items: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
         if chunksize > 1:
-            called, chunks = payload.Chunked(fn), _cut(items, chunksize)
+            called, chunks = Chunked(fn), _cut(items, chunksize)
             items = ((chunk,) for chunk in chunks)
         dump = _dumper(called)
         submitted: Iterator[Future[Any]] = (

@@ -44,7 +44,7 @@ CHAIN = {  # each layer, and what of ours it may import
     "errors": {"hosts"},
 }
 REMOTE = {  # what the layers may import of remote/
-    "executor": {"payload"},
+    "executor": {"chunked", "payload"},
     "engine": {"payload", "wire"},
     "arrivals": {"payload", "wire"},
     "arriving": {"packer", "payload", "wire"},

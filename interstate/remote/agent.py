@@ -11,14 +11,13 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections import deque
 
 from . import payload, wire, worker
 from .blob import Blobs
 from .hello import hello
-from .lean import pickle, signal, socket
+from .lean import deque, pickle, signal, socket
 from .sink import Sink
-from .slot import Call, Slot
+from .slot import Call, Slot, exit_status
 from .title import set_title
 from .watcher import Watcher
 
@@ -290,7 +289,7 @@ class Agent:
         lost = [call.id for call in slot.calls]
         if slot.starting:
             lost, self._broken = [0], True  # it was in the initializer
-        how = b'{"exit_status": %d}' % _exit_status(status)
+        how = b'{"exit_status": %d}' % exit_status(status)
         for call in lost:
             self._sink.put(wire.encode(wire.DIED, call, how))
         self._assign()
@@ -396,8 +395,3 @@ class Agent:
         for stream, data in slot.unread_output():
             self._sink.put(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
         self._adopt_old_pipes(slot)
-
-
-def _exit_status(status: int) -> int:
-    """The exit status; the negative number of the signal where it was one."""
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 
 from . import wire
+from .lean import suppress
 from .packer import Unpacker
 
 _SURE = 1 << 24  # bytes; less than this is not worth a look at how much there is
@@ -106,7 +106,7 @@ def mapped(descriptor: int, writable: bool) -> mmap.mmap:
 def _file_for(size: int) -> int:
     """Open a nameless file; in memory, if there is room."""
     if hasattr(os, "memfd_create") and (size < _SURE or size < _free_memory()):
-        with contextlib.suppress(OSError):  # some sandboxes do not know it
+        with suppress(OSError):  # some sandboxes do not know it
             return os.memfd_create("interstate-blob")
     import tempfile  # which takes long, and is seldom needed
 
@@ -119,14 +119,14 @@ def _file_for(size: int) -> int:
 
 def _free_memory() -> float:
     """How many bytes this process may use, as far as the system tells."""
-    free = float("inf")
-    with contextlib.suppress(OSError):
+    free = allowed = float("inf")
+    with suppress(OSError):
         with open(_MEMORY) as file:
             facts = dict(line.split(":", 1) for line in file)
         free = 1024.0 * int(facts["MemAvailable"].split()[0])
-    with contextlib.suppress(OSError, ValueError):  # no such limit
-        free = min(free, _number("memory.max") - _number("memory.current"))
-    return free
+    with suppress(OSError, ValueError):  # no such limit
+        allowed = _number("memory.max") - _number("memory.current")
+    return min(free, allowed)
 
 
 def _number(name: str) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import resource
 import sys
+
+from .lean import suppress
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
 def _raise_limit() -> tuple[int, int]:
     """Let this process open more files: six for each worker add up.  Returns what was allowed."""
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):  # then some workers may not start
+    with suppress(OSError, ValueError):  # then some workers may not start
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return allowed, most
 

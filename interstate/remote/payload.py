@@ -14,7 +14,6 @@ import mmap
 import struct
 import sys
 import time
-from collections import namedtuple
 
 from .culprit import first_unpicklable, name_of, parts, parts_of_arguments
 from .failure import dump_exception
@@ -47,7 +46,7 @@ _PROTOCOL = 5  # the newest that every Python from 3.8 on reads
 _PLAIN = frozenset((type(None), bool, int, float, complex, str))
 
 
-class Outcome(namedtuple("Outcome", "status started seconds body buffers")):
+class Outcome:
     """How a call ended.
 
     Attributes:
@@ -58,14 +57,23 @@ class Outcome(namedtuple("Outcome", "status started seconds body buffers")):
         buffers: What is large in it.
     """
 
-    __slots__ = ()
+    __slots__ = ("body", "buffers", "seconds", "started", "status")
+
+    def __init__(
+        self, status: int, started: float, seconds: float, body: Buffer, buffers: Sequence[Buffer]
+    ) -> None:
+        self.status = status
+        self.started = started
+        self.seconds = seconds
+        self.body = body
+        self.buffers = buffers
 
     def load(self) -> Any:
         """Return the result, the exception or the Description; raises what its unpickling does."""
         return pickle.loads(self.body, buffers=self.buffers)  # from the user's host
 
 
-class Ran(namedtuple("Ran", "content large seconds")):
+class Ran:
     """An outcome as bytes.
 
     Attributes:
@@ -74,18 +82,22 @@ class Ran(namedtuple("Ran", "content large seconds")):
         seconds: How long the call ran.
     """
 
-    __slots__ = ()
+    __slots__ = ("content", "large", "seconds")
+
+    def __init__(self, content: bytes, large: list[memoryview], seconds: float) -> None:
+        self.content = content
+        self.large = large
+        self.seconds = seconds
 
     def outcome(self) -> Outcome:
         return parse_outcome(self.content, self.large)
 
     def whole(self) -> bytes:
         """The bytes of one that is no result, with the pickle in it, however large."""
-        content: bytes = self.content
-        if self.large:
-            status, _, *times = _HEADER.unpack_from(content)
-            content = _HEADER.pack(status, False, *times) + self.large[-1]
-        return content
+        if not self.large:
+            return self.content
+        status, _, *times = _HEADER.unpack_from(self.content)
+        return _HEADER.pack(status, False, *times) + self.large[-1]
 
     @property
     def described(self) -> bytes:
@@ -117,7 +129,7 @@ _NAMES = 256
 _names: dict[int, tuple[Any, Function]] = {}  # by id: functions that go by their names
 
 
-class Function(namedtuple("Function", "pickle references begin")):
+class Function:
     """A function as bytes.
 
     Attributes:
@@ -126,16 +138,19 @@ class Function(namedtuple("Function", "pickle references begin")):
         begin: What the bytes of its calls begin with, if they have nothing large of their own.
     """
 
-    __slots__ = ()
+    __slots__ = ("begin", "pickle", "references")
+
+    def __init__(self, pickled: bytes, references: list[bytes], begin: bytes) -> None:
+        self.pickle = pickled
+        self.references = references
+        self.begin = begin
 
     def small_call(self, args: tuple[Any, ...]) -> bytes | None:
         """Return a call as `dump_call` does, if its arguments are plain and small."""
         if not _are_plain(args):
             return None
         arguments: bytes = pickle.dumps(args, _PROTOCOL)
-        if len(arguments) >= LARGE:
-            return None
-        return b"".join((self.begin, arguments))
+        return self.begin + arguments if len(arguments) < LARGE else None
 
 
 def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Function:
@@ -166,8 +181,7 @@ def dump_arguments(
         arguments, references = _dump(whole if kwargs else whole[0], _ARGUMENTS, store)
     except Exception as error:
         raise _cannot_be_sent(fn, parts_of_arguments(args, kwargs), error) from error
-    content: bytes = _function(function.pickle, function.references + references).begin + arguments
-    return content
+    return _function(function.pickle, function.references + references).begin + arguments
 
 
 def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | None:
@@ -227,17 +241,6 @@ def prepare_for(content: Content) -> None:
         from tblib import pickling_support  # type: ignore[import-untyped]
 
         _ = traceback, cloudpickle, pickling_support
-
-
-class Chunked:
-    """A function of a `map`, to be called with several items at once."""
-
-    def __init__(self, fn: Callable[..., Any]) -> None:
-        self._fn = fn
-        self.__qualname__ = name_of(fn)
-
-    def __call__(self, chunk: list[tuple[Any, ...]]) -> list[Any]:
-        return [self._fn(*args) for args in chunk]
 
 
 def _cannot_be_sent(

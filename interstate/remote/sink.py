@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections import deque
 from itertools import islice
 
 from . import wire
+from .lean import deque, suppress
 
 BACKLOG = 1 << 20  # bytes that wait before the workers have to wait too
 _VECTORS = 256  # pieces that are written at once
@@ -47,7 +46,7 @@ class Sink:
     def flush(self) -> bool:
         """Write; return whether something is left."""
         self.gathering, self._due = False, 0.0
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             while self._pieces:
                 batch = list(islice(self._pieces, _VECTORS))
                 self._forget(os.writev(self.descriptor, batch))

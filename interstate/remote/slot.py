@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import array
-import contextlib
 import os
 import time
-from collections import deque
 
 from . import wire, worker
-from .lean import signal, socket
+from .lean import deque, signal, socket, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +74,7 @@ class Slot:
         self._inbox.setblocking(False)
         self.outbox.setblocking(False)
         # The worker does so too; whoever comes second is refused.  It may also be gone already.
-        with contextlib.suppress(PermissionError, ProcessLookupError):
+        with suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
 
     def worker_ends(self) -> tuple[socket.socket, socket.socket, int]:
@@ -88,10 +86,10 @@ class Slot:
 
     def kill(self) -> None:
         """End the worker and what its calls started."""
-        with contextlib.suppress(PermissionError, ProcessLookupError):  # nobody is left of it
+        with suppress(PermissionError, ProcessLookupError):  # nobody is left of it
             os.killpg(self.pid, signal.SIGKILL)
         if not self.reaped:  # a call may have moved it to another group
-            with contextlib.suppress(PermissionError, ProcessLookupError):
+            with suppress(PermissionError, ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
@@ -136,7 +134,7 @@ class Slot:
 
     def _take_all(self) -> Iterator[int]:
         """Empty the inbox; yield the calls' ids."""
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             while message := self._inbox_there.recv(worker.CALL.size, socket.MSG_DONTWAIT):
                 yield worker.CALL.unpack(message)[0]
 
@@ -186,3 +184,8 @@ class Slot:
             else:  # the call has closed it
                 self._old_pipes.append(pipe)
                 del self.pipes[pipe]
+
+
+def exit_status(status: int) -> int:
+    """The exit status; the negative number of the signal where it was one."""
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

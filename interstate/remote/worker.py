@@ -14,13 +14,11 @@ import resource
 import struct
 import sys
 import time
-from collections import deque
-from types import ModuleType
 
 from . import payload, wire
 from .blob import mapped
 from .capture import Capture
-from .lean import RLock, signal, socket
+from .lean import RLock, deque, signal, socket
 from .packer import Packer
 
 TYPE_CHECKING = False
@@ -212,7 +210,7 @@ def _become_a_process_of_our_own() -> None:
     os.dup2(null, 0, inheritable=True)
     os.close(null)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # for as long as the process lives
-    sys.modules["__main__"] = ModuleType("__main__")
+    sys.modules["__main__"] = type(sys)("__main__")
     sys.argv = [""]
 
 
