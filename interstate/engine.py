@@ -207,7 +207,7 @@ class Engine:
         for call in calls:
             frame = wire.encode(wire.CALL, call.future.call, call.content)
             if call.blobs:
-                link.send_with(call.blobs, frame)
+                link.send_with(call.future.call, call.blobs, frame)
             else:
                 frames.append(frame)
         if frames:
@@ -240,12 +240,11 @@ class Engine:
 
     def _ended(self, entry: Call) -> None:
         self._settings.output.ended((entry.host, entry.future.call))
-        if entry.host >= 0:
-            self._done_with(entry.host, entry.blobs)
+        if entry.host >= 0 and entry.blobs:
+            self._done_with(entry.host, entry.future.call)
 
-    def _done_with(self, host: int, blobs: Sequence[Blob]) -> None:
-        if blobs:
-            self._links[host].done_with(blobs)
+    def _done_with(self, host: int, call: int) -> None:
+        self._links[host].done_with(call)
 
     def _drop(self, command: events.Drop, outcomes: dict[int, Any]) -> None:
         for call in command.calls:

@@ -54,17 +54,17 @@ class Writer:
         if not self._send_now(frames):
             self._small.put(frames)
 
-    def send_with(self, blobs: Sequence[Blob], frame: bytes) -> None:
-        """Send a frame, and before it those of its blobs that the host has not."""
+    def send_with(self, call: int, blobs: Sequence[Blob], frame: bytes) -> None:
+        """Send a call's frame, and before it those of its blobs that the host has not."""
         with self._shelving:
-            self._large += map(_pieces, self._shelf.lend(blobs))
+            self._large += map(_pieces, self._shelf.lend(call, blobs))
             self._large.append(iter([frame]))
         self._small.put(b"")  # wakes the thread
 
-    def done_with(self, blobs: Sequence[Blob]) -> None:
-        """The call that was sent with these has ended."""
+    def done_with(self, call: int) -> None:
+        """A call that was sent with blobs has ended, or come back."""
         with self._shelving:
-            numbers = self._shelf.give_back(blobs)
+            numbers = self._shelf.give_back(call)
             self._large += (iter([wire.encode(wire.FORGET, number)]) for number in numbers)
         if numbers:
             self._small.put(b"")

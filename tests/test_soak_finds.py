@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
+from concurrent.futures import Future, wait
+from pathlib import Path
+from typing import Any
 
 from interstate import SSHExecutor
+from interstate.blobs import Blob
+from interstate.errors import HostLost
 from interstate.hosts import Host
+from interstate.shelf import Shelf
 from interstate.ssh.inbox import Inbox
 
 
 def test_what_arrives_while_an_inbox_begins_to_be_pumped_waits_for_what_came_before() -> None:
-    inbox, came = Inbox(), []
+    inbox = Inbox()
+    came: list[bytes] = []
     inbox.feed(b"first")
     feeder = threading.Thread(target=inbox.feed, args=(b"second",))
 
@@ -41,3 +50,36 @@ def test_a_shutdown_waits_for_a_result_that_is_being_rebuilt(host: Host) -> None
         while future.finished_at is None:  # it is rebuilt next
             time.sleep(0.001)
     assert future.done()
+
+
+def test_a_call_with_a_large_argument_that_came_back_fails_with_its_host(
+    host: Host, tmp_path: Path
+) -> None:
+    """It has given back what it used there already."""
+
+    def long() -> None:
+        (tmp_path / str(os.getppid())).touch()
+        time.sleep(20)
+
+    with SSHExecutor([host], workers_per_host=1, ssh_config=None) as executor:
+        quick = [executor.submit(abs, -n) for n in range(400)]  # so that more is sent ahead
+        futures: list[Future[Any]] = [executor.submit(long)]
+        futures += [executor.submit(bytes.upper, bytes(100_000)) for _ in range(300)]
+        wait(quick)
+        while not os.listdir(tmp_path) or any(future.running() for future in futures[1:]):
+            time.sleep(0.001)
+        os.kill(int(os.listdir(tmp_path)[0]), signal.SIGKILL)
+        for future in futures:
+            assert isinstance(future.exception(60), HostLost)
+
+
+def test_a_call_may_end_before_what_it_needs_is_lent_to_it() -> None:
+    """Whoever fails it, and who sends it, are two threads."""
+    shelf = Shelf(0)
+    assert shelf.give_back(1) == []
+    first, again = Blob(7, b"x"), Blob(7, b"x")
+    assert shelf.lend(1, [first]) == [first]
+    assert shelf.lend(2, [again]) == []
+    assert shelf.give_back(1) == []
+    assert shelf.give_back(1) == []  # it had come back, and fails now
+    assert shelf.give_back(2) == [7]
