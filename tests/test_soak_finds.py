@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from interstate import SSHExecutor
 from interstate.blobs import Blob
@@ -16,6 +16,7 @@ from interstate.errors import HostLost
 from interstate.hosts import Host
 from interstate.shelf import Shelf
 from interstate.ssh.inbox import Inbox
+from interstate.ssh.wires import Tunnel
 
 
 def test_what_arrives_while_an_inbox_begins_to_be_pumped_waits_for_what_came_before() -> None:
@@ -83,3 +84,21 @@ def test_a_call_may_end_before_what_it_needs_is_lent_to_it() -> None:
     assert shelf.give_back(1) == []
     assert shelf.give_back(1) == []  # it had come back, and fails now
     assert shelf.give_back(2) == [7]
+
+
+def test_a_tunnel_whose_hop_is_gone_is_closed_without_a_word() -> None:
+    class Lost:
+        def _send_user_message(self, message: object) -> None:
+            raise EOFError
+
+    class Channel:
+        lock = threading.Lock()
+        recv = send = settimeout = None
+
+        def _close_internal(self) -> tuple[object, ...]:
+            return ("close",)
+
+        def get_transport(self) -> Lost:
+            return Lost()
+
+    Tunnel(cast(Any, Channel())).close()
