@@ -49,7 +49,7 @@ class Blobs:
             view: The content; what may still be changed is copied.
         """
         owner = self._owners.get(id(view.obj))
-        if owner is not None and owner.content is view.obj:
+        if owner is not None and owner.content is view.obj and view.nbytes == len(owner.content):
             return owner
         with self._lock:
             digested = self._sizes.get(view.nbytes)
@@ -64,7 +64,7 @@ class Blobs:
         if view.nbytes < _QUICK:
             self._digest(first, digested)
         else:
-            threading.Thread(target=self._digest, args=(first, digested), daemon=True).start()
+            self._digest_meanwhile(first, digested)
         return first
 
     def _known(self, view: memoryview) -> Blob:
@@ -72,6 +72,12 @@ class Blobs:
         with self._lock:
             number = self._remember(digest, next(self._new))
             return self._alive.get(number) or self._made(number, _fixed(view))
+
+    def _digest_meanwhile(self, first: Blob, digested: threading.Event) -> None:
+        try:
+            threading.Thread(target=self._digest, args=(first, digested), daemon=True).start()
+        except RuntimeError:  # there are too many threads, or the interpreter ends
+            self._digest(first, digested)
 
     def _digest(self, first: Blob, digested: threading.Event) -> None:
         digest = _digest(memoryview(first.content))
@@ -94,7 +100,8 @@ class Blobs:
 
 def _fixed(view: memoryview) -> bytes:
     """The content as it is now."""
-    return view.obj if type(view.obj) is bytes else bytes(view)
+    whole = type(view.obj) is bytes and view.nbytes == len(view.obj)
+    return view.obj if whole else bytes(view)  # type: ignore[return-value]
 
 
 def _digest(view: memoryview) -> Digest:

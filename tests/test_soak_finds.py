@@ -10,13 +10,16 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from interstate import SSHExecutor
-from interstate.blobs import Blob
+from interstate.blobs import Blob, Blobs
 from interstate.errors import HostLost
 from interstate.hosts import Host
 from interstate.shelf import Shelf
 from interstate.ssh.inbox import Inbox
 from interstate.ssh.wires import Tunnel
+from interstate.writer import Writer
 
 
 def test_what_arrives_while_an_inbox_begins_to_be_pumped_waits_for_what_came_before() -> None:
@@ -102,3 +105,64 @@ def test_a_tunnel_whose_hop_is_gone_is_closed_without_a_word() -> None:
             return Lost()
 
     Tunnel(cast(Any, Channel())).close()
+
+
+class Wire:
+    """A stream that takes nothing at once, and on which a write waits until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def write_now(self, data: bytes) -> bool:
+        if not self.begun.is_set():
+            return False
+        self.frames.append(data)
+        return True
+
+    def write(self, data: bytes) -> None:
+        self.frames.append(bytes(data))
+
+
+def test_no_frame_overtakes_one_that_the_thread_has_begun_to_write() -> None:
+    """The first may be what the agent must know before it takes a call."""
+    stream = Wire()
+    writer = Writer(cast(Any, stream), 0, "writer")
+    write = writer._write
+
+    def slow(frame: Any) -> None:  # it has taken the frame, and is held up before it writes
+        stream.begun.set()
+        stream.go_on.wait()
+        write(frame)
+
+    writer._write = slow  # type: ignore[method-assign]
+    writer.thread.start()
+    writer.send(b"first")
+    stream.begun.wait()
+    writer.send(b"second")
+    stream.go_on.set()
+    writer.close()
+    writer.thread.join()
+    assert b"".join(stream.frames) == b"firstsecond"
+
+
+def test_a_part_of_bytes_is_not_taken_for_the_whole() -> None:
+    content = bytes(70_000) + bytes([1]) * 70_000
+    blobs = Blobs()
+    assert blobs.take(memoryview(content)[70_000:]).content == content[70_000:]
+    whole = blobs.take(memoryview(content))
+    assert whole.content == content
+    assert blobs.take(memoryview(content)[:70_000]).content == content[:70_000]
+
+
+def test_where_no_thread_can_be_had_a_large_content_is_looked_for_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    blobs = Blobs()
+    first = blobs.take(memoryview(bytes(1 << 20)))
+    monkeypatch.setattr(threading.Event, "wait", threading.Event.is_set)  # fails, hangs not
+    assert blobs.take(memoryview(bytearray(1 << 20))) is first
