@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -14,8 +15,11 @@ import pytest
 
 from interstate import SSHExecutor
 from interstate.blobs import Blob, Blobs
+from interstate.callbacks import Callbacks
 from interstate.errors import HostLost
+from interstate.future import RemoteFuture
 from interstate.hosts import Host
+from interstate.remote import payload
 from interstate.shelf import Shelf
 from interstate.ssh.inbox import Inbox
 from interstate.ssh.wires import Tunnel
@@ -166,3 +170,55 @@ def test_where_no_thread_can_be_had_a_large_content_is_looked_for_all_the_same(
     first = blobs.take(memoryview(bytes(1 << 20)))
     monkeypatch.setattr(threading.Event, "wait", threading.Event.is_set)  # fails, hangs not
     assert blobs.take(memoryview(bytearray(1 << 20))) is first
+
+
+def test_a_call_and_its_function_may_have_as_many_large_parts_as_are_let_out(host: Host) -> None:
+    parts = [bytes([n]) * 70_000 for n in range(payload.MOST)]
+
+    class Held:
+        def __init__(self, content: Any) -> None:
+            self.content = content
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return bytes, (pickle.PickleBuffer(self.content),)
+
+    held, text = [Held(part) for part in parts], "x" * 100_000  # with which the pickle is large
+
+    def count(*args: Any) -> tuple[int, int, int]:
+        return len(held), len(text), len(args)
+
+    with SSHExecutor([host], workers_per_host=1, ssh_config=None) as executor:
+        future = executor.submit(count, *parts, "y" * 100_000)
+        assert future.result(60) == (payload.MOST, 100_000, payload.MOST + 1)
+
+
+def test_a_callback_is_not_run_by_a_later_thread_of_the_same_number() -> None:
+    callbacks, ran = Callbacks(), list[threading.Thread]()
+
+    class Nobody:
+        def __init__(self) -> None:
+            self.callbacks = callbacks
+
+        def cancelled(self, call: int) -> None: ...
+
+    future = RemoteFuture[None](1, Nobody())
+
+    def add() -> None:
+        future.add_done_callback(lambda _: ran.append(threading.current_thread()))
+
+    adder = threading.Thread(target=add)
+    adder.start()
+    adder.join()
+    number = adder.ident
+
+    def settle() -> None:
+        if threading.get_ident() == number and not future.done():
+            future.set_result(None)
+
+    for _ in range(1000):  # as a rule the next thread gets it
+        later = threading.Thread(target=settle)
+        later.start()
+        later.join()
+    callbacks.close()
+    assert later not in ran
+    assert [thread.name for thread in ran] == ["interstate callbacks"] * future.done()
