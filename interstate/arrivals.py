@@ -108,7 +108,6 @@ class Arrivals:
         if entry is not None:
             if entry.blobs:
                 self._done_with(host, call)
-            entry.future.wait_again()
             news.happened.append(events.Returned(host, [call]))
 
     def _refused(self, host: int, call: int, content: wire.Bytes, news: News) -> None:

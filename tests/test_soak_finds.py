@@ -13,7 +13,8 @@ from typing import Any, cast
 
 import pytest
 
-from interstate import SSHExecutor
+from interstate import SSHExecutor, events
+from interstate.arrivals import News
 from interstate.blobs import Blob, Blobs
 from interstate.callbacks import Callbacks
 from interstate.errors import HostLost
@@ -222,3 +223,35 @@ def test_a_callback_is_not_run_by_a_later_thread_of_the_same_number() -> None:
     callbacks.close()
     assert later not in ran
     assert [thread.name for thread in ran] == ["interstate callbacks"] * future.done()
+
+
+def test_a_call_that_comes_back_cannot_be_cancelled_before_the_pool_knows_that_it_came(
+    real_host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who waits for it is told only when it would have been sent again."""
+    cancelled: list[bool] = []
+    with SSHExecutor([real_host], workers_per_host=1, ssh_config=None) as executor:
+        engine = executor._engine
+        read = engine._arrivals.read
+
+        def read_and_cancel(host: int, frames: Any) -> News:
+            news = read(host, frames)
+            for event in news.happened:
+                if isinstance(event, events.Returned):
+                    cancelled.extend(engine._calls[n].future.cancel() for n in event.calls)
+            return news
+
+        monkeypatch.setattr(engine._arrivals, "read", read_and_cancel)
+
+        def long() -> None:
+            while not (tmp_path / "end").exists():
+                time.sleep(0.001)
+
+        quick = [executor.submit(abs, -n) for n in range(400)]  # so that more is sent ahead
+        executor.submit(long)
+        quick += [executor.submit(abs, -n) for n in range(300)]
+        wait(quick[:400])
+        while not cancelled:
+            time.sleep(0.001)
+        (tmp_path / "end").touch()
+    assert not any(cancelled)
