@@ -96,6 +96,7 @@ class Writer:
         with contextlib.suppress(OSError):  # likewise
             while self._write_small():
                 self._write_piece()
+        self._large.clear()  # nobody will have it, and it may be a lot
 
     def _write_small(self) -> bool:
         """Write the small frames that are there, waiting for one if there is nothing else."""

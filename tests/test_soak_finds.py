@@ -7,6 +7,7 @@ import pickle
 import signal
 import threading
 import time
+import weakref
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, cast
@@ -255,3 +256,19 @@ def test_a_call_that_comes_back_cannot_be_cancelled_before_the_pool_knows_that_i
             time.sleep(0.001)
         (tmp_path / "end").touch()
     assert not any(cancelled)
+
+
+def test_what_a_lost_host_was_still_to_be_sent_is_not_kept() -> None:
+    class Gone(Wire):
+        def write(self, data: bytes) -> None:
+            raise ConnectionResetError
+
+    writer = Writer(cast(Any, Gone()), 0, "writer")
+    blob = Blob(1, bytes(100_000))
+    kept = weakref.ref(blob)
+    writer.send_with(1, [blob], b"call")
+    writer.thread.start()
+    writer.thread.join()
+    writer.done_with(1)
+    del blob
+    assert kept() is None
