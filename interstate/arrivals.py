@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from . import events
 from .arriving import Arriving
-from .blobs import Blob
 from .calls import Call
 from .errors import BrokenSSHExecutor, HostLost, HostMemoryError
 from .hosts import Host
@@ -35,7 +34,7 @@ class Arrivals:
         hosts: By index.
         clocks: How far a host's clock is behind ours, seconds, by its index.
         output: Told of what calls print.
-        done_with: Told that a host's call needs these blobs no more.
+        done_with: Told that a host's call needs its blobs there no more.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Arrivals:
         hosts: Sequence[Host],
         clocks: Mapping[int, float],
         output: Output,
-        done_with: Callable[[int, Sequence[Blob]], None],
+        done_with: Callable[[int, int], None],
     ) -> None:
         self._calls = calls
         self._hosts = hosts
@@ -107,8 +106,8 @@ class Arrivals:
     def _returned(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         entry = self._calls.get(call)
         if entry is not None:
-            self._done_with(host, entry.blobs)
-            entry.future.wait_again()
+            if entry.blobs:
+                self._done_with(host, call)
             news.happened.append(events.Returned(host, [call]))
 
     def _refused(self, host: int, call: int, content: wire.Bytes, news: News) -> None:

@@ -52,7 +52,7 @@ class Blobs:
             view: The content; what may still be changed is copied.
         """
         owner = self._owners.get(id(view.obj))
-        if owner is not None and owner.content is view.obj:
+        if owner is not None and owner.content is view.obj and view.nbytes == len(owner.content):
             return owner
         latest = self._latest.get(view.nbytes)
         if latest is not None and latest.content.startswith(view):  # ten times a digest's speed
@@ -71,7 +71,7 @@ class Blobs:
         if view.nbytes < _QUICK:
             self._digest(first, digested)
         else:
-            threading.Thread(target=self._digest, args=(first, digested), daemon=True).start()
+            self._digest_meanwhile(first, digested)
         return first
 
     def _known(self, view: memoryview) -> Blob:
@@ -79,6 +79,12 @@ class Blobs:
         with self._lock:
             number = self._remember(digest, next(self._new))
             return self._alive.get(number) or self._made(number, _fixed(view))
+
+    def _digest_meanwhile(self, first: Blob, digested: threading.Event) -> None:
+        try:
+            threading.Thread(target=self._digest, args=(first, digested), daemon=True).start()
+        except RuntimeError:  # there are too many threads, or the interpreter ends
+            self._digest(first, digested)
 
     def _digest(self, first: Blob, digested: threading.Event) -> None:
         digest = _digest(memoryview(first.content))
@@ -106,7 +112,8 @@ def _shorten(remembered: OrderedDict[Any, Any]) -> None:
 
 def _fixed(view: memoryview) -> bytes:
     """The content as it is now."""
-    return view.obj if type(view.obj) is bytes else bytes(view)
+    whole = type(view.obj) is bytes and view.nbytes == len(view.obj)
+    return view.obj if whole else bytes(view)  # type: ignore[return-value]
 
 
 def _digest(view: memoryview) -> Digest:

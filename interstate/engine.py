@@ -171,6 +171,7 @@ class Engine:
     def _step(self, happened: list[events.Event], outcomes: dict[int, Any] | None = None) -> None:
         """Let the Pool decide, and do what it says: send first, then settle."""
         with self._lock:
+            self._let_wait_again(happened)
             commands = self._pool.handle(happened, time.monotonic())
             sends = self._claim(commands)
         for host, calls in sends.items():
@@ -179,6 +180,13 @@ class Engine:
             perform = _PERFORM.get(type(command))
             if perform is not None:
                 perform(self, command, outcomes or {})
+
+    def _let_wait_again(self, happened: list[events.Event]) -> None:
+        """Calls that came back can be cancelled, and not before the Pool is told of both."""
+        for event in happened:
+            if type(event) is events.Returned:
+                for entry in filter(None, map(self._calls.get, event.calls)):
+                    entry.future.wait_again()
 
     def _claim(self, commands: list[events.Command]) -> dict[int, list[Call]]:
         """Mark the Futures of calls to be sent as running; leave out those cancelled meanwhile."""
@@ -207,7 +215,7 @@ class Engine:
         for call in calls:
             frame = wire.encode(wire.CALL, call.future.call, call.content)
             if call.blobs:
-                link.send_with(call.blobs, frame)
+                link.send_with(call.future.call, call.blobs, frame)
             else:
                 frames.append(frame)
         if frames:
@@ -240,12 +248,11 @@ class Engine:
 
     def _ended(self, entry: Call) -> None:
         self._settings.output.ended((entry.host, entry.future.call))
-        if entry.host >= 0:
-            self._done_with(entry.host, entry.blobs)
+        if entry.host >= 0 and entry.blobs:
+            self._done_with(entry.host, entry.future.call)
 
-    def _done_with(self, host: int, blobs: Sequence[Blob]) -> None:
-        if blobs:
-            self._links[host].done_with(blobs)
+    def _done_with(self, host: int, call: int) -> None:
+        self._links[host].done_with(call)
 
     def _drop(self, command: events.Drop, outcomes: dict[int, Any]) -> None:
         for call in command.calls:

@@ -114,10 +114,10 @@ class RemoteFuture(Future[T]):
 
         `fn` runs on a thread of its own kind: it may submit calls and wait for their results.
         """
-        adder = threading.get_ident()
+        adder = threading.current_thread()  # another may have its number later
 
         def call(future: Future[T]) -> None:
-            if threading.get_ident() == adder:
+            if threading.current_thread() is adder:
                 fn(future)
             else:
                 self._owner.callbacks.run(lambda: fn(future))

@@ -100,15 +100,15 @@ class Link:
         if self._writer is not None:
             self._writer.send(frames)
 
-    def send_with(self, blobs: Sequence[Blob], frame: bytes) -> None:
+    def send_with(self, call: int, blobs: Sequence[Blob], frame: bytes) -> None:
         """Send a call, and before it those of its blobs that the host has not; likewise."""
         if self._writer is not None:
-            self._writer.send_with(blobs, frame)
+            self._writer.send_with(call, blobs, frame)
 
-    def done_with(self, blobs: Sequence[Blob]) -> None:
-        """The call that was sent with these has ended."""
+    def done_with(self, call: int) -> None:
+        """A call that was sent with blobs has ended, or come back; may be said more than once."""
         if self._writer is not None:
-            self._writer.done_with(blobs)
+            self._writer.done_with(call)
 
     def close(self) -> None:
         """End the link; a Down follows, or has come."""

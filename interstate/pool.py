@@ -174,6 +174,7 @@ class Pool:
         self._workers -= host.workers
         lost = [*self._remove(host, list(host.running)), *self._taken(host.own, len(host.own))]
         host.up = False
+        self._sends.pop(event.host, None)  # they are among the lost
         self._resting.pop(event.host, None)
         self._fail(lost, event.error, commands)
         if not self._hosts:
@@ -184,7 +185,7 @@ class Pool:
         for host in self._hosts.values():
             self._fail(self._remove(host, list(host.running)), event.error, commands)
         self._resting.update(self._hosts)
-        self.broken = event.error
+        self.broken = self.broken or event.error
         self._fail(self._take_all(), event.error, commands)
 
     def _close(self, event: Closing, now: float, commands: list[Command]) -> None:

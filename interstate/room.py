@@ -64,12 +64,13 @@ class HostState:
     @property
     def free(self) -> int:
         """How many workers have nothing to do."""
-        return self.workers - len(self.running) if self.up else 0
+        return self.workers - len(self.running) if self.up and not self.closing else 0
 
     @property
     def room(self) -> int:
         """How many calls more may be sent there."""
-        return self.depth - len(self.running) if self.up and not self.stuck else 0
+        takes_more = self.up and not self.closing and not self.stuck
+        return self.depth - len(self.running) if takes_more else 0
 
     @property
     def stuck(self) -> bool:

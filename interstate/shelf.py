@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from .blobs import Blob
 
@@ -16,12 +16,14 @@ class Shelf:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._loans: dict[int, Sequence[Blob]] = {}  # call -> what it uses
         self._users: dict[int, int] = {}  # number -> how many calls use it
         self._idle: dict[int, int] = {}  # number -> its size, where none does; the oldest first
         self._idle_size = 0
 
-    def lend(self, blobs: Iterable[Blob]) -> list[Blob]:
+    def lend(self, call: int, blobs: Sequence[Blob]) -> list[Blob]:
         """Let a call use them; return those that are not there and must be sent before it."""
+        self._loans[call] = blobs
         missing = []
         for blob in blobs:
             if blob.number in self._idle:
@@ -31,9 +33,12 @@ class Shelf:
             self._users[blob.number] = self._users.get(blob.number, 0) + 1
         return missing
 
-    def give_back(self, blobs: Iterable[Blob]) -> list[int]:
-        """A call has ended that used them; return the numbers of those to be forgotten there."""
-        for blob in blobs:
+    def give_back(self, call: int) -> list[int]:
+        """A call has ended; return the numbers of the blobs to be forgotten there.
+
+        It may have come back before, or fail before it could be sent: then it has nothing.
+        """
+        for blob in self._loans.pop(call, ()):
             self._users[blob.number] -= 1
             if not self._users[blob.number]:
                 del self._users[blob.number]

@@ -40,6 +40,10 @@ class Writer:
         self._stream = stream
         self._shelf = Shelf(limit)
         self._small: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None is the end
+        self._putting = threading.Lock()  # guards the next
+        self._put = 0  # how many were put there
+        self._written = 0  # how many of them are written
+        self._taken = 0  # or just being
         self._large: deque[Iterator[bytes | Piece]] = deque()
         self._shelving = threading.Lock()  # what the shelf says and `_large` go together
         self._packer = Packer()
@@ -52,29 +56,34 @@ class Writer:
         Where nothing is before it and the way is free, the caller writes it: a thread less to wake.
         """
         if not self._send_now(frames):
-            self._small.put(frames)
+            self._put_small(frames)
 
-    def send_with(self, blobs: Sequence[Blob], frame: bytes) -> None:
-        """Send a frame, and before it those of its blobs that the host has not."""
+    def send_with(self, call: int, blobs: Sequence[Blob], frame: bytes) -> None:
+        """Send a call's frame, and before it those of its blobs that the host has not."""
         with self._shelving:
-            self._large += map(_pieces, self._shelf.lend(blobs))
+            self._large += map(_pieces, self._shelf.lend(call, blobs))
             self._large.append(iter([frame]))
-        self._small.put(b"")  # wakes the thread
+        self._put_small(b"")  # wakes the thread
 
-    def done_with(self, blobs: Sequence[Blob]) -> None:
-        """The call that was sent with these has ended."""
+    def done_with(self, call: int) -> None:
+        """A call that was sent with blobs has ended, or come back."""
         with self._shelving:
-            numbers = self._shelf.give_back(blobs)
+            numbers = self._shelf.give_back(call)
             self._large += (iter([wire.encode(wire.FORGET, number)]) for number in numbers)
         if numbers:
-            self._small.put(b"")
+            self._put_small(b"")
 
     def close(self) -> None:
         """Write what is there and no more."""
         self._small.put(None)
 
+    def _put_small(self, frames: bytes) -> None:
+        with self._putting:
+            self._put += 1
+            self._small.put(frames)
+
     def _send_now(self, frames: bytes) -> bool:
-        if not self._small.empty() or not self._writing.acquire(blocking=False):
+        if self._written != self._put or not self._writing.acquire(blocking=False):
             return False
         try:
             return self._stream.write_now(frames)
@@ -87,6 +96,7 @@ class Writer:
         with contextlib.suppress(OSError):  # likewise
             while self._write_small():
                 self._write_piece()
+        self._large.clear()  # nobody will have it, and it may be a lot
 
     def _write_small(self) -> bool:
         """Write the small frames that are there, waiting for one if there is nothing else."""
@@ -96,12 +106,14 @@ class Writer:
                 return False
             if frames:
                 self._write([frames])
+            self._written = self._taken
             del frames  # a payload must not live until the next one comes
         return True
 
     def _next(self) -> bytes | None:
         """What is there to be written: small pieces as one, so that they travel together."""
         first = self._small.get()
+        self._taken += 1
         if first is None or len(first) >= _JOIN:
             return first
         pieces, size = [first], len(first)
@@ -110,6 +122,7 @@ class Writer:
             if piece is None:
                 self._small.put(None)
                 break
+            self._taken += 1
             pieces.append(piece)
             size += len(piece)
         return b"".join(pieces)

@@ -420,3 +420,29 @@ def test_what_waited_behind_others_says_nothing_of_the_way() -> None:
     for call in range(1, 100):
         host.learn(host.remove([call]), [0.01], 1.0 + 0.01 * call + 0.002, more=True)
     assert host.round_trip == pytest.approx(before)
+
+
+def test_a_call_that_comes_back_late_is_not_sent_to_a_host_that_is_being_closed() -> None:
+    p = pool.Pool(2)
+    p.handle([events.Up(0, 1), events.Up(1, 1), *submit(*range(9))], 0.0)
+    p.handle([done(0, 0, seconds=1e-3), done(1, 1, seconds=1e-3), events.Closing()], 0.001)
+    mine, commands = sorted(p._hosts[0].running), list[events.Command]()
+    while running := p._hosts[1].running:
+        commands = p.handle([done(1, *running, seconds=1e-3)], 0.002)
+    assert events.Recall(0, 1) in commands
+    assert events.Close(1) in p.handle([done(0, *mine[:-1], seconds=1e-3)], 0.003)
+    assert sent(p.handle([events.Returned(0, mine[-1:])], 0.003)) == {0: mine[-1:]}
+
+
+def test_nothing_is_sent_to_a_host_that_goes_down_at_the_same_time() -> None:
+    p = pool.Pool(2)
+    p.handle([events.Up(0, 1)], 0.0)
+    lost = error(0)
+    assert p.handle([*submit(1, host=0), events.Down(0, lost)], 1.0) == [events.Fail([1], lost)]
+
+
+def test_the_first_reason_to_be_broken_stays() -> None:
+    p = pool.Pool(1)
+    first, second = BrokenSSHExecutor("first"), BrokenSSHExecutor("second")
+    p.handle([events.Broken(first), events.Broken(second)], 0.0)
+    assert p.broken is first

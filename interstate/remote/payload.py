@@ -190,7 +190,7 @@ def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | No
         return None
     known = _names.get(id(fn))
     if known is None or known[0] is not fn:
-        if len(_names) == _NAMES:
+        if len(_names) >= _NAMES:
             _names.clear()
         known = _names[id(fn)] = fn, dump_function(fn)
     return known[1].small_call(args)

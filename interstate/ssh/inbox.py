@@ -18,19 +18,17 @@ class Inbox:
         self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # an empty one is the end
         self._rest = b""
         self._receive: Callable[[bytes], object] | None = None
-        self._switching = threading.Lock()  # held while that becomes something else
+        self._handing = threading.Lock()  # held while something is handed to that, in order
         self._ended = threading.Event()
         self._error: BaseException | None = None
 
     def feed(self, data: bytes) -> None:
         """Put in what has arrived."""
-        if self._receive is None:
-            with self._switching:
-                if self._receive is None:
-                    if data:
-                        self._pieces.put(data)
-                    return
-        self._hand_over(data)
+        with self._handing:
+            if self._receive is not None:
+                self._hand_over(data, self._receive)
+            elif data:
+                self._pieces.put(data)
 
     def close(self) -> None:
         """Let the reader come to the end, after what is there."""
@@ -40,23 +38,22 @@ class Inbox:
     def pump(self, receive: Callable[[bytes], object]) -> None:
         """Have `receive` called with what arrives, by the thread that feeds, until the end.
 
-        What it raises ends this, and is raised here.
+        What it raises ends this, and is raised here.  It is not being called any more then.
         """
-        with self._switching:
+        with self._handing:
+            while self.read_ready() and (data := self.read(1 << 20)):
+                self._hand_over(data, receive)
             self._receive = receive
-            while self.read_ready():
-                data = self.read(1 << 20)
-                if not data:
-                    break
-                self._hand_over(data)
         self._ended.wait()
+        with self._handing:
+            self._receive = _ignore
         if self._error is not None:
             raise self._error
 
-    def _hand_over(self, data: bytes) -> None:
-        if self._error is None and self._receive is not None:
+    def _hand_over(self, data: bytes, receive: Callable[[bytes], object]) -> None:
+        if self._error is None:
             try:
-                self._receive(data)
+                receive(data)
             except BaseException as error:  # the thread that feeds has others to serve
                 self._error = error
                 self.close()
@@ -88,3 +85,7 @@ class Inbox:
             pieces.append(piece)
             have += len(piece)
         return b"".join(pieces)
+
+
+def _ignore(data: bytes) -> None:
+    """It came after the end."""

@@ -232,8 +232,9 @@ class Tunnel:
         if self._may_block():
             with self._channel.lock:
                 untold, self._untold = self._untold, ()
-            for message in filter(None, untold):
-                inside(self._channel.get_transport())._send_user_message(message)
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the hop is gone
+                for message in filter(None, untold):
+                    inside(self._channel.get_transport())._send_user_message(message)
 
     def _may_block(self) -> bool:
         owner = self.owner
