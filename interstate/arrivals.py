@@ -108,6 +108,7 @@ class Arrivals:
         entry = self._calls.get(call)
         if entry is not None:
             self._done_with(host, entry.blobs)
+            entry.host = -1  # nothing of it is there any more
             entry.future.wait_again()
             news.happened.append(events.Returned(host, [call]))
 
