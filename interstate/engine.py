@@ -242,6 +242,7 @@ class Engine:
         self._settings.output.ended((entry.host, entry.future.call))
         if entry.host >= 0:
             self._done_with(entry.host, entry.blobs)
+        entry.content, entry.blobs = b"", ()  # an exception's traceback may lead to it for long
 
     def _done_with(self, host: int, blobs: Sequence[Blob]) -> None:
         if blobs:
