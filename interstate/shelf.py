@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from .blobs import Blob
 
+MOST = 128  # blobs that no call uses: each takes a file over there, of which there may be few
+
 
 class Shelf:
-    """The blobs on one host; those that no call uses may stay there, up to a limit.
+    """The blobs on one host; those that no call uses may stay there, up to two limits.
 
     Args:
-        limit: How much of them may stay, bytes.
+        limit: How much of them may stay, bytes; MOST is how many.
     """
 
     def __init__(self, limit: int) -> None:
@@ -40,7 +42,7 @@ class Shelf:
                 self._idle[blob.number] = len(blob.content)
                 self._idle_size += len(blob.content)
         forgotten = []
-        while self._idle_size > self._limit:
+        while self._idle_size > self._limit or len(self._idle) > MOST:
             number = next(iter(self._idle))
             self._idle_size -= self._idle.pop(number)
             forgotten.append(number)
