@@ -1,0 +1,83 @@
+"""What is sent to a host and kept there: exactly what calls need, within a limit."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from interstate.blobs import Blob
+from interstate.shelf import MOST, Shelf
+
+LIMIT = 100
+POOL = [Blob(number, bytes(size)) for number, size in enumerate((0, 1, 30, 50, 60, 99, 100, 250))]
+some = st.lists(st.sampled_from(POOL), max_size=5)
+
+
+class Host(RuleBasedStateMachine):
+    """A host that does what it is told, and calls that begin and end in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shelf = Shelf(LIMIT)
+        self.there: dict[int, Blob] = {}
+        self.calls: list[list[Blob]] = []
+
+    @rule(blobs=some)
+    def send_call(self, blobs: list[Blob]) -> None:
+        missing = self.shelf.lend(blobs)
+        expected = {blob.number for blob in blobs} - self.there.keys()
+        assert sorted(blob.number for blob in missing) == sorted(expected)
+        self.there.update({blob.number: blob for blob in missing})
+        self.calls.append(blobs)
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data())
+    def end_call(self, data: st.DataObject) -> None:
+        index = data.draw(st.integers(0, len(self.calls) - 1))
+        for number in self.shelf.give_back(self.calls.pop(index)):
+            del self.there[number]
+
+    @invariant()
+    def what_calls_use_is_there(self) -> None:
+        assert {blob.number for call in self.calls for blob in call} <= self.there.keys()
+
+    @invariant()
+    def what_no_call_uses_stays_below_the_limit(self) -> None:
+        used = {blob.number for call in self.calls for blob in call}
+        idle = [blob for number, blob in self.there.items() if number not in used]
+        assert sum(len(blob.content) for blob in idle) <= LIMIT
+
+
+TestHost = Host.TestCase
+
+
+def test_what_was_used_longest_ago_is_forgotten_first() -> None:
+    shelf = Shelf(LIMIT)
+    one, two, three = (Blob(number, bytes(50)) for number in (1, 2, 3))
+    for blob in (one, two, one):
+        shelf.lend([blob])
+        assert shelf.give_back([blob]) == []
+    shelf.lend([three])
+    assert shelf.give_back([three]) == [2]
+    assert shelf.lend([one, two, three]) == [two]
+
+
+def test_a_blob_twice_in_a_call_is_sent_once_and_kept_until_its_end() -> None:
+    shelf = Shelf(0)
+    blob = Blob(1, b"content")
+    assert shelf.lend([blob, blob]) == [blob]
+    assert shelf.lend([blob]) == []
+    assert shelf.give_back([blob]) == []
+    assert shelf.give_back([blob, blob]) == [1]
+
+
+def test_no_more_than_so_many_stay_however_small_they_are() -> None:
+    shelf = Shelf(LIMIT)
+    for number in range(MOST):
+        blob = Blob(number, b"")
+        shelf.lend([blob])
+        assert shelf.give_back([blob]) == []
+    for number in range(MOST, 3 * MOST):
+        blob = Blob(number, b"")
+        shelf.lend([blob])
+        assert shelf.give_back([blob]) == [number - MOST]
