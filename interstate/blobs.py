@@ -54,6 +54,8 @@ class Blobs:
         with self._lock:
             digested = self._sizes.get(view.nbytes)
             if digested is None:
+                if len(self._sizes) == _REMEMBERED:
+                    self._sizes.clear()  # some contents may be sent once more
                 digested = self._sizes[view.nbytes] = threading.Event()
                 first = self._made(next(self._new), _fixed(view))
             else:
