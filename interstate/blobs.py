@@ -49,7 +49,7 @@ class Blobs:
             view: The content; what may still be changed is copied.
         """
         owner = self._owners.get(id(view.obj))
-        if owner is not None and owner.content is view.obj:
+        if owner is not None and owner.content is _fixed(view):
             return owner
         with self._lock:
             digested = self._sizes.get(view.nbytes)
@@ -96,7 +96,8 @@ class Blobs:
 
 def _fixed(view: memoryview) -> bytes:
     """The content as it is now."""
-    return view.obj if type(view.obj) is bytes else bytes(view)
+    whole = view.obj
+    return whole if type(whole) is bytes and len(whole) == view.nbytes else bytes(view)
 
 
 def _digest(view: memoryview) -> Digest:
