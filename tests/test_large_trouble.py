@@ -55,17 +55,20 @@ def test_a_host_that_is_lost_while_an_argument_travels_fails_its_calls_only(
     host: Host, tmp_path: Path, reset: bool
 ) -> None:
     data = os.urandom(12 * MB)
-    with Proxy(host, tmp_path) as proxy, SSHExecutor([proxy.host, host], workers_per_host=1) as all:
-        outcome(all.submit(abs, 1))
-        assert all._max_workers == 2
+    with (
+        Proxy(host, tmp_path) as proxy,
+        SSHExecutor([proxy.host, host], workers_per_host=1) as executor,
+    ):
+        outcome(executor.submit(abs, 1))
+        assert executor._max_workers == 2
         proxy.rate, before = 4.0 * MB, proxy.sent
-        futures = [all.submit(len, data) for _ in range(2)]
+        futures = [executor.submit(len, data) for _ in range(2)]
         until(lambda: proxy.sent > before + MB)
         proxy.cut(reset=reset)
         ends = {future.host: future.exception(PATIENCE) for future in futures}
         assert isinstance(ends[proxy.host], HostLost)
         assert ends[host] is None
-        assert [outcome(all.submit(len, data)) for _ in range(3)] == [len(data)] * 3
+        assert [outcome(executor.submit(len, data)) for _ in range(3)] == [len(data)] * 3
 
 
 @pytest.mark.parametrize("reset", [True, False])
@@ -161,6 +164,22 @@ def test_what_cannot_be_unpickled_over_there_fails_its_call_only(host: Host) -> 
             future = executor.submit(lambda *_: 1, Picky(1), np.ones(MB))
             assert isinstance(future.exception(PATIENCE), LookupError)
         assert outcome(executor.submit(lambda x: float(x.sum()), np.ones(MB))) == MB
+
+
+def test_a_thread_that_prints_meanwhile_does_not_get_into_a_large_result(host: Host) -> None:
+    def job(seed: int) -> Any:
+        def print_on() -> None:
+            for _ in range(5000):
+                print("line")
+
+        threading.Thread(target=print_on, daemon=True).start()
+        return np.random.default_rng(seed).bytes(8 * MB)
+
+    with SSHExecutor([host], workers_per_host=1) as executor:
+        for seed in range(2):
+            future = executor.submit(job, seed)
+            assert outcome(future) == np.random.default_rng(seed).bytes(8 * MB)
+            assert set(future.stdout) <= {*"line\n"}
 
 
 # -------------------------------------------------------------------- a slow network
@@ -343,6 +362,30 @@ def test_what_no_call_uses_is_forgotten_over_there_above_the_limit(
         for n in range(20):
             outcome(executor.submit(len, bytes([n]) * MB))
         until(lambda: agent_files(executor) <= before)
+
+
+def test_a_worker_keeps_neither_files_nor_mappings_of_calls_that_have_ended(host: Host) -> None:
+    def held() -> tuple[int, int]:
+        maps = Path("/proc/self/maps").read_text()
+        return len(os.listdir("/proc/self/fd")), maps.count("interstate-blob")
+
+    class Picky:
+        def __reduce__(self) -> Any:
+            return _refuse, (np.zeros(MB),)
+
+    def _refuse(*_: Any) -> None:
+        raise LookupError("not here")
+
+    with SSHExecutor([host], workers_per_host=1) as executor:
+        outcome(executor.submit(lambda x: x, np.zeros(MB)))
+        before = outcome(executor.submit(held))
+        for n in range(20):
+            outcome(executor.submit(lambda *xs: xs[0], np.full(MB, n), bytes([n]) * MB))
+            assert executor.submit(repr, Picky()).exception(PATIENCE) is not None
+            assert executor.submit(lambda x: 1 // 0, np.full(MB, -n)).exception(PATIENCE)
+        files, mappings = outcome(executor.submit(held))
+        assert files == before[0]
+        assert mappings <= before[1] + 4
 
 
 def test_memory_over_there_falls_back(host: Host) -> None:

@@ -230,3 +230,32 @@ def test_what_is_large_in_a_function_and_in_its_arguments_is_sent_once_each(way:
         sums = [total(other), total(one), total(other)]
         assert list(results) == [total(one) + more for more in sums]
     assert 1.99 < way.sent() < 2.2
+
+
+def test_a_job_of_execute_is_sent_to_each_host_once(
+    host: Host, tmp_path: Path, stack: ExitStack
+) -> None:
+    proxies = [stack.enter_context(Proxy(host, tmp_path)) for _ in range(2)]
+    array = noise()
+    sums = interstate.execute(lambda: int(array.sum()), hosts=[p.host for p in proxies])
+    assert sums == [total(array)] * 2
+    assert all(0.99 < proxy.sent / SIZE < 1.2 for proxy in proxies)
+
+
+def test_an_initializer_may_have_large_arguments(host: Host) -> None:
+    array = noise()
+
+    def prepare(array: Array, *, name: str = "prepared") -> None:
+        import builtins
+
+        setattr(builtins, name, int(array.sum()))
+
+    def ask(_: int) -> int:
+        import builtins
+
+        return int(builtins.prepared)  # type: ignore[attr-defined]
+
+    with SSHExecutor(
+        [host], workers_per_host=2, initializer=prepare, initargs=(array,)
+    ) as executor:
+        assert set(executor.map(ask, range(20), timeout=PATIENCE)) == {total(array)}
