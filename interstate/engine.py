@@ -25,7 +25,7 @@ from .arrivals import Arrivals
 from .blobs import Blob
 from .callbacks import Callbacks
 from .calls import Call, set_outcome, set_running
-from .errors import BrokenSSHExecutor, InterstateError
+from .errors import BrokenSSHExecutor, HostMemoryError, InterstateError
 from .future import RemoteFuture
 from .hosts import Host
 from .link import Arrived, Down, Link, Up
@@ -219,7 +219,7 @@ class Engine:
             self._settle_one(self._calls.pop(number), outcomes[number], now)
 
     def _settle_one(self, call: Call, outcome: Any, now: float) -> None:
-        self._ended(call)
+        self._ended(call, isinstance(outcome, HostMemoryError))
         future = call.future
         future.finished_at = now
         if not isinstance(outcome, payload.Outcome):
@@ -238,15 +238,15 @@ class Engine:
             if entry.future.running() or set_running(entry.future):
                 set_outcome(entry.future, False, _copy(command.error))
 
-    def _ended(self, entry: Call) -> None:
+    def _ended(self, entry: Call, refused: bool = False) -> None:
         self._settings.output.ended((entry.host, entry.future.call))
         if entry.host >= 0:
-            self._done_with(entry.host, entry.blobs)
+            self._done_with(entry.host, entry.blobs, refused)
         entry.content, entry.blobs = b"", ()  # an exception's traceback may lead to it for long
 
-    def _done_with(self, host: int, blobs: Sequence[Blob]) -> None:
+    def _done_with(self, host: int, blobs: Sequence[Blob], refused: bool = False) -> None:
         if blobs:
-            self._links[host].done_with(blobs)
+            self._links[host].done_with(blobs, refused)
 
     def _drop(self, command: events.Drop, outcomes: dict[int, Any]) -> None:
         for call in command.calls:

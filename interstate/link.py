@@ -105,10 +105,10 @@ class Link:
         if self._writer is not None:
             self._writer.send_with(blobs, frame)
 
-    def done_with(self, blobs: Sequence[Blob]) -> None:
-        """The call that was sent with these has ended."""
+    def done_with(self, blobs: Sequence[Blob], refused: bool = False) -> None:
+        """The call that was sent with these has ended, or was refused for the want of some."""
         if self._writer is not None:
-            self._writer.done_with(blobs)
+            self._writer.done_with(blobs, refused)
 
     def close(self) -> None:
         """End the link; a Down follows, or has come."""

@@ -33,15 +33,22 @@ class Shelf:
             self._users[blob.number] = self._users.get(blob.number, 0) + 1
         return missing
 
-    def give_back(self, blobs: Iterable[Blob]) -> list[int]:
-        """A call has ended that used them; return the numbers of those to be forgotten there."""
+    def give_back(self, blobs: Iterable[Blob], refused: bool = False) -> list[int]:
+        """A call has ended that used them; return the numbers of those to be forgotten there.
+
+        If it was refused, not all of them are really there: all are to be sent anew.
+        """
+        forgotten = []
         for blob in blobs:
             self._users[blob.number] -= 1
-            if not self._users[blob.number]:
-                del self._users[blob.number]
+            if self._users[blob.number]:
+                continue
+            del self._users[blob.number]
+            if refused:
+                forgotten.append(blob.number)
+            else:
                 self._idle[blob.number] = len(blob.content)
                 self._idle_size += len(blob.content)
-        forgotten = []
         while self._idle_size > self._limit or len(self._idle) > MOST:
             number = next(iter(self._idle))
             self._idle_size -= self._idle.pop(number)

@@ -61,10 +61,10 @@ class Writer:
             self._large.append(iter([frame]))
         self._small.put(b"")  # wakes the thread
 
-    def done_with(self, blobs: Sequence[Blob]) -> None:
-        """The call that was sent with these has ended."""
+    def done_with(self, blobs: Sequence[Blob], refused: bool = False) -> None:
+        """The call that was sent with these has ended, or was refused for the want of some."""
         with self._shelving:
-            numbers = self._shelf.give_back(blobs)
+            numbers = self._shelf.give_back(blobs, refused)
             self._large += (iter([wire.encode(wire.FORGET, number)]) for number in numbers)
         if numbers:
             self._small.put(b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import threading
 import time
 import tracemalloc
@@ -329,6 +330,18 @@ def test_what_a_host_has_no_room_for_is_told_by_its_future(host: Host, tmp_path:
             assert "File too large" in str(error)
         assert [outcome(future) for future in small] == [MB] * 2
         assert outcome(executor.submit(len, bytes(MB))) == MB
+
+
+def test_what_was_refused_is_sent_again_when_a_call_needs_it(host: Host, tmp_path: Path) -> None:
+    python = limited(tmp_path, "-S -f 4096")
+    with SSHExecutor([host], workers_per_host=1, python=python) as executor:
+        agent = outcome(executor.submit(os.getppid))
+        data = os.urandom(8 * MB)
+        refused = [executor.submit(len, data) for _ in range(5)]
+        assert all(isinstance(f.exception(PATIENCE), HostMemoryError) for f in refused)
+        endless = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(agent, resource.RLIMIT_FSIZE, endless)
+        assert outcome(executor.submit(len, data)) == len(data)
 
 
 def agent_files(executor: SSHExecutor) -> int:

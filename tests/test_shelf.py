@@ -31,10 +31,10 @@ class Host(RuleBasedStateMachine):
         self.calls.append(blobs)
 
     @precondition(lambda self: self.calls)
-    @rule(data=st.data())
-    def end_call(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), refused=st.booleans())
+    def end_call(self, data: st.DataObject, refused: bool) -> None:
         index = data.draw(st.integers(0, len(self.calls) - 1))
-        for number in self.shelf.give_back(self.calls.pop(index)):
+        for number in self.shelf.give_back(self.calls.pop(index), refused):
             del self.there[number]
 
     @invariant()
@@ -81,3 +81,13 @@ def test_no_more_than_so_many_stay_however_small_they_are() -> None:
         blob = Blob(number, b"")
         shelf.lend([blob])
         assert shelf.give_back([blob]) == [number - MOST]
+
+
+def test_what_a_call_was_refused_for_is_sent_anew() -> None:
+    shelf = Shelf(LIMIT)
+    blob = Blob(1, b"content")
+    assert shelf.lend([blob]) == [blob]
+    assert shelf.lend([blob]) == []
+    assert shelf.give_back([blob], refused=True) == []
+    assert shelf.give_back([blob], refused=True) == [1]
+    assert shelf.lend([blob]) == [blob]
