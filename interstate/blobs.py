@@ -112,8 +112,8 @@ def _shorten(remembered: OrderedDict[Any, Any]) -> None:
 
 def _fixed(view: memoryview) -> bytes:
     """The content as it is now."""
-    whole = type(view.obj) is bytes and view.nbytes == len(view.obj)
-    return view.obj if whole else bytes(view)  # type: ignore[return-value]
+    whole = view.obj
+    return whole if type(whole) is bytes and len(whole) == view.nbytes else bytes(view)
 
 
 def _digest(view: memoryview) -> Digest:

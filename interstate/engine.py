@@ -25,7 +25,7 @@ from .arrivals import Arrivals
 from .blobs import Blob
 from .callbacks import Callbacks
 from .calls import Call, set_outcome, set_running
-from .errors import BrokenSSHExecutor, InterstateError
+from .errors import BrokenSSHExecutor, HostMemoryError, InterstateError
 from .future import RemoteFuture
 from .hosts import Host
 from .link import Arrived, Down, Link, Up
@@ -227,7 +227,7 @@ class Engine:
             self._settle_one(self._calls.pop(number), outcomes[number], now)
 
     def _settle_one(self, call: Call, outcome: Any, now: float) -> None:
-        self._ended(call)
+        self._ended(call, isinstance(outcome, HostMemoryError))
         future = call.future
         future.finished_at = now
         if not isinstance(outcome, payload.Outcome):
@@ -246,13 +246,14 @@ class Engine:
             if entry.future.running() or set_running(entry.future):
                 set_outcome(entry.future, False, _copy(command.error))
 
-    def _ended(self, entry: Call) -> None:
+    def _ended(self, entry: Call, refused: bool = False) -> None:
         self._settings.output.ended((entry.host, entry.future.call))
         if entry.host >= 0 and entry.blobs:
-            self._done_with(entry.host, entry.future.call)
+            self._done_with(entry.host, entry.future.call, refused)
+        entry.content, entry.blobs = b"", ()  # an exception's traceback may lead to it for long
 
-    def _done_with(self, host: int, call: int) -> None:
-        self._links[host].done_with(call)
+    def _done_with(self, host: int, call: int, refused: bool = False) -> None:
+        self._links[host].done_with(call, refused)
 
     def _drop(self, command: events.Drop, outcomes: dict[int, Any]) -> None:
         for call in command.calls:

@@ -105,10 +105,13 @@ class Link:
         if self._writer is not None:
             self._writer.send_with(call, blobs, frame)
 
-    def done_with(self, call: int) -> None:
-        """A call that was sent with blobs has ended, or come back; may be said more than once."""
+    def done_with(self, call: int, refused: bool = False) -> None:
+        """A call that was sent with blobs has ended, come back, or was refused for want of them.
+
+        It may be said more than once.
+        """
         if self._writer is not None:
-            self._writer.done_with(call)
+            self._writer.done_with(call, refused)
 
     def close(self) -> None:
         """End the link; a Down follows, or has come."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from .blobs import Blob
 
+MOST = 128  # blobs that no call uses: each takes a file over there, of which there may be few
+
 
 class Shelf:
-    """The blobs on one host; those that no call uses may stay there, up to a limit.
+    """The blobs on one host; those that no call uses may stay there, up to two limits.
 
     Args:
-        limit: How much of them may stay, bytes.
+        limit: How much of them may stay, bytes; MOST is how many.
     """
 
     def __init__(self, limit: int) -> None:
@@ -33,19 +35,24 @@ class Shelf:
             self._users[blob.number] = self._users.get(blob.number, 0) + 1
         return missing
 
-    def give_back(self, call: int) -> list[int]:
+    def give_back(self, call: int, refused: bool = False) -> list[int]:
         """A call has ended; return the numbers of the blobs to be forgotten there.
 
-        It may have come back before, or fail before it could be sent: then it has nothing.
+        It may have come back before, or fail before it could be sent: then it has nothing.  If it
+        was refused, not all of its blobs are really there: all are to be sent anew.
         """
+        forgotten = []
         for blob in self._loans.pop(call, ()):
             self._users[blob.number] -= 1
-            if not self._users[blob.number]:
-                del self._users[blob.number]
+            if self._users[blob.number]:
+                continue
+            del self._users[blob.number]
+            if refused:
+                forgotten.append(blob.number)
+            else:
                 self._idle[blob.number] = len(blob.content)
                 self._idle_size += len(blob.content)
-        forgotten = []
-        while self._idle_size > self._limit:
+        while self._idle_size > self._limit or len(self._idle) > MOST:
             number = next(iter(self._idle))
             self._idle_size -= self._idle.pop(number)
             forgotten.append(number)

@@ -65,10 +65,10 @@ class Writer:
             self._large.append(iter([frame]))
         self._put_small(b"")  # wakes the thread
 
-    def done_with(self, call: int) -> None:
-        """A call that was sent with blobs has ended, or come back."""
+    def done_with(self, call: int, refused: bool = False) -> None:
+        """A call that was sent with blobs has ended, come back, or was refused for want of them."""
         with self._shelving:
-            numbers = self._shelf.give_back(call)
+            numbers = self._shelf.give_back(call, refused)
             self._large += (iter([wire.encode(wire.FORGET, number)]) for number in numbers)
         if numbers:
             self._put_small(b"")

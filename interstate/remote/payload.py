@@ -34,6 +34,7 @@ DESCRIBED = 2  # the exception could not be rebuilt: the pickle is a Description
 
 LARGE = 1 << 16  # bytes; what is larger travels apart
 MOST = 64  # large buffers of one pickle that do; each may need a descriptor over there
+DESCRIPTORS = 2 * (MOST + 1)  # at most, of one call: its two pickles may be large too
 
 _CALL = struct.Struct("!BI")  # how many parts of it are large; the length of the function's pickle
 _REFERENCE = struct.Struct("!QB")  # a large part: its number, and what it is

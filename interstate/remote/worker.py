@@ -31,7 +31,7 @@ FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not t
 MESSAGE = CALL.size + 3 * payload.LARGE  # bytes: a call's two pickles, and what is in front
 QUICK = 50e-6  # seconds: no call starts a process, and sees it end, in less
 PIECE = 1 << 18  # bytes of a large outcome that are sent at once
-_ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i") * 2 * (payload.MOST + 1))  # of two pickles
+_ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i") * payload.DESCRIPTORS)
 
 
 def main(
