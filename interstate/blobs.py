@@ -75,10 +75,11 @@ class Blobs:
         return first
 
     def _known(self, view: memoryview) -> Blob:
-        digest = _digest(view)
+        content = _fixed(view)  # first of all: it may change while it is looked at
+        digest = _digest(memoryview(content))
         with self._lock:
             number = self._remember(digest, next(self._new))
-            return self._alive.get(number) or self._made(number, _fixed(view))
+            return self._alive.get(number) or self._made(number, content)
 
     def _digest_meanwhile(self, first: Blob, digested: threading.Event) -> None:
         try:

@@ -150,12 +150,26 @@ class Engine:
     # ------------------------------------------------------------------- the engine's thread
 
     def _run(self) -> None:
-        while not self._pool.finished:
-            self._step(self._posted())
+        try:
+            while not self._pool.finished:
+                self._step(self._posted())
+        except Exception as error:  # a mistake of ours: nobody may wait for ever because of it
+            self._give_up(error)
         for link in self._links:
             link.join()
         self._settings.close()
         self.callbacks.close()
+
+    def _give_up(self, error: Exception) -> None:
+        _log.critical("Interstate failed, and ends what it ran", exc_info=error)
+        broken = BrokenSSHExecutor(f"Interstate itself failed: {error!r}; please report it")
+        broken.__cause__ = error
+        self._pool.broken = broken
+        for link in self._links:
+            link.close()
+        for call in list(self._calls.values()):
+            if call.future.running() or set_running(call.future):
+                set_outcome(call.future, False, _copy(broken))
 
     def _posted(self) -> list[events.Event]:
         """Wait for what is posted, and return all that is."""

@@ -147,7 +147,7 @@ class Link:
             error = known
         except (wire.ProtocolError, OSError) as obstacle:
             error = HostLost(self._say(f"the connection was lost: {obstacle}"), self.host)
-        except Exception as obstacle:  # also no thread to be had: no call may wait for ever
+        except BaseException as obstacle:  # also no thread to be had: no call may wait for ever
             error = HostLost(self._say(f"the connection failed: {obstacle!r}"), self.host)
             error.__cause__ = obstacle
         self._end(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -88,14 +87,17 @@ class Writer:
         try:
             return self._stream.write_now(frames)
         except OSError:
-            return True  # who reads sees the end, and tells of it
+            self._stream.close()  # who reads sees the end, and tells of it
+            return True
         finally:
             self._writing.release()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # likewise
+        try:
             while self._write_small():
                 self._write_piece()
+        except OSError:
+            self._stream.close()  # likewise
         self._large.clear()  # nobody will have it, and it may be a lot
 
     def _write_small(self) -> bool:

@@ -18,7 +18,7 @@ from interstate import SSHExecutor, events
 from interstate.arrivals import News
 from interstate.blobs import Blob, Blobs
 from interstate.callbacks import Callbacks
-from interstate.errors import HostLost
+from interstate.errors import BrokenSSHExecutor, HostLost
 from interstate.future import RemoteFuture
 from interstate.hosts import Host
 from interstate.remote import payload
@@ -260,10 +260,16 @@ def test_a_call_that_comes_back_cannot_be_cancelled_before_the_pool_knows_that_i
 
 def test_what_a_lost_host_was_still_to_be_sent_is_not_kept() -> None:
     class Gone(Wire):
+        closed = False
+
         def write(self, data: bytes) -> None:
             raise ConnectionResetError
 
-    writer = Writer(cast(Any, Gone()), 0, "writer")
+        def close(self) -> None:
+            self.closed = True
+
+    gone = Gone()
+    writer = Writer(cast(Any, gone), 0, "writer")
     blob = Blob(1, bytes(100_000))
     kept = weakref.ref(blob)
     writer.send_with(1, [blob], b"call")
@@ -272,3 +278,24 @@ def test_what_a_lost_host_was_still_to_be_sent_is_not_kept() -> None:
     writer.done_with(1)
     del blob
     assert kept() is None
+    assert gone.closed  # lest what reads goes on as if nothing had happened
+
+
+def test_a_mistake_of_the_engine_fails_every_call_and_hangs_nobody(
+    host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SSHExecutor([host], workers_per_host=1) as executor:
+        running = executor.submit(time.sleep, 60)
+        while not running.running():
+            time.sleep(0.01)
+
+        def handle(*args: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(executor._engine._pool, "handle", handle)
+        for future in (executor.submit(abs, -1), running):
+            with pytest.raises(BrokenSSHExecutor, match="Interstate itself failed"):
+                future.result(20)
+        with pytest.raises(BrokenSSHExecutor):
+            executor.submit(abs, -1)
+    assert "Interstate failed" in caplog.text

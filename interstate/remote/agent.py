@@ -52,7 +52,7 @@ class Agent:
         self._handlers: dict[int, Callable[[int, wire.Bytes], None]] = {
             wire.CALL: self._take_call,
             wire.RECALL: self._recall,
-            wire.CONFIG: self._take_config,
+            wire.CONFIG: lambda _, content: self._start(pickle.loads(content)),
             **self._blobs.handlers,
         }
         self._deaths = socket.socketpair()  # the interpreter writes to it at each SIGCHLD
@@ -126,9 +126,6 @@ class Agent:
         else:
             self._waiting.append(Call(number, content, needed))
 
-    def _take_config(self, _: int, content: wire.Bytes) -> None:
-        self._start(pickle.loads(content))  # from whom we work for
-
     def _flush(self) -> None:
         """Write what the pipe takes; the workers wait while too much is left."""
         self._watch_sink(self._sink.flush())
@@ -164,7 +161,13 @@ class Agent:
         wanted = len(self._waiting) - len(self._idle)
         wanted -= sum(slot.starting for slot in self._slots.values())
         for _ in range(min(wanted, self._config["workers"] - len(self._slots))):
-            self._fork()
+            try:
+                self._fork()
+            except OSError:
+                if not self._slots:
+                    raise
+                self._config["workers"] = len(self._slots)  # the host lets us have no more
+                return
 
     def _fork(self) -> None:
         slot = Slot()
