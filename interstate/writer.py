@@ -40,6 +40,7 @@ class Writer:
         self._stream = stream
         self._shelf = Shelf(limit)
         self._small: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None is the end
+        self._unwritten: deque[None] = deque()  # one for each of them until it is written
         self._large: deque[Iterator[bytes | Piece]] = deque()
         self._shelving = threading.Lock()  # what the shelf says and `_large` go together
         self._packer = Packer()
@@ -52,6 +53,7 @@ class Writer:
         Where nothing is before it and the way is free, the caller writes it: a thread less to wake.
         """
         if not self._send_now(frames):
+            self._unwritten.append(None)
             self._small.put(frames)
 
     def send_with(self, blobs: Sequence[Blob], frame: bytes) -> None:
@@ -74,7 +76,7 @@ class Writer:
         self._small.put(None)
 
     def _send_now(self, frames: bytes) -> bool:
-        if not self._small.empty() or not self._writing.acquire(blocking=False):
+        if self._unwritten or not self._writing.acquire(blocking=False):
             return False
         try:
             return self._stream.write_now(frames)
@@ -91,19 +93,21 @@ class Writer:
     def _write_small(self) -> bool:
         """Write the small frames that are there, waiting for one if there is nothing else."""
         while not (self._large and self._small.empty()):
-            frames = self._next()
-            if frames is None:
+            pieces = self._next()
+            if pieces is None:
                 return False
-            if frames:
-                self._write([frames])
-            del frames  # a payload must not live until the next one comes
+            if any(pieces):
+                self._write([b"".join(pieces)])
+            for _ in filter(None, pieces):
+                self._unwritten.popleft()
+            del pieces  # a payload must not live until the next one comes
         return True
 
-    def _next(self) -> bytes | None:
-        """What is there to be written: small pieces as one, so that they travel together."""
+    def _next(self) -> list[bytes] | None:
+        """What is there to be written as one, so that small pieces travel together."""
         first = self._small.get()
-        if first is None or len(first) >= _JOIN:
-            return first
+        if first is None:
+            return None
         pieces, size = [first], len(first)
         while size < _JOIN and not self._small.empty():
             piece = self._small.get()
@@ -112,7 +116,7 @@ class Writer:
                 break
             pieces.append(piece)
             size += len(piece)
-        return b"".join(pieces)
+        return pieces
 
     def _write_piece(self) -> None:
         """Write the next frame of what is large."""
