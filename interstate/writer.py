@@ -39,10 +39,7 @@ class Writer:
         self._stream = stream
         self._shelf = Shelf(limit)
         self._small: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None is the end
-        self._putting = threading.Lock()  # guards the next
-        self._put = 0  # how many were put there
-        self._written = 0  # how many of them are written
-        self._taken = 0  # or just being
+        self._unwritten: deque[None] = deque()  # one for each of them until it is written
         self._large: deque[Iterator[bytes | Piece]] = deque()
         self._shelving = threading.Lock()  # what the shelf says and `_large` go together
         self._packer = Packer()
@@ -55,14 +52,15 @@ class Writer:
         Where nothing is before it and the way is free, the caller writes it: a thread less to wake.
         """
         if not self._send_now(frames):
-            self._put_small(frames)
+            self._unwritten.append(None)
+            self._small.put(frames)
 
     def send_with(self, call: int, blobs: Sequence[Blob], frame: bytes) -> None:
         """Send a call's frame, and before it those of its blobs that the host has not."""
         with self._shelving:
             self._large += map(_pieces, self._shelf.lend(call, blobs))
             self._large.append(iter([frame]))
-        self._put_small(b"")  # wakes the thread
+        self._small.put(b"")  # wakes the thread
 
     def done_with(self, call: int, refused: bool = False) -> None:
         """A call that was sent with blobs has ended, come back, or was refused for want of them."""
@@ -70,19 +68,14 @@ class Writer:
             numbers = self._shelf.give_back(call, refused)
             self._large += (iter([wire.encode(wire.FORGET, number)]) for number in numbers)
         if numbers:
-            self._put_small(b"")
+            self._small.put(b"")
 
     def close(self) -> None:
         """Write what is there and no more."""
         self._small.put(None)
 
-    def _put_small(self, frames: bytes) -> None:
-        with self._putting:
-            self._put += 1
-            self._small.put(frames)
-
     def _send_now(self, frames: bytes) -> bool:
-        if self._written != self._put or not self._writing.acquire(blocking=False):
+        if self._unwritten or not self._writing.acquire(blocking=False):
             return False
         try:
             return self._stream.write_now(frames)
@@ -103,31 +96,30 @@ class Writer:
     def _write_small(self) -> bool:
         """Write the small frames that are there, waiting for one if there is nothing else."""
         while not (self._large and self._small.empty()):
-            frames = self._next()
-            if frames is None:
+            pieces = self._next()
+            if pieces is None:
                 return False
-            if frames:
-                self._write([frames])
-            self._written = self._taken
-            del frames  # a payload must not live until the next one comes
+            if any(pieces):
+                self._write([b"".join(pieces)])
+            for _ in filter(None, pieces):
+                self._unwritten.popleft()
+            del pieces  # a payload must not live until the next one comes
         return True
 
-    def _next(self) -> bytes | None:
-        """What is there to be written: small pieces as one, so that they travel together."""
+    def _next(self) -> list[bytes] | None:
+        """What is there to be written as one, so that small pieces travel together."""
         first = self._small.get()
-        self._taken += 1
-        if first is None or len(first) >= _JOIN:
-            return first
+        if first is None:
+            return None
         pieces, size = [first], len(first)
         while size < _JOIN and not self._small.empty():
             piece = self._small.get()
             if piece is None:
                 self._small.put(None)
                 break
-            self._taken += 1
             pieces.append(piece)
             size += len(piece)
-        return b"".join(pieces)
+        return pieces
 
     def _write_piece(self) -> None:
         """Write the next frame of what is large."""
