@@ -67,7 +67,7 @@ def test_a_blob_goes_before_its_call_and_once() -> None:
     writer = Writer(stream, 1 << 30, "writer")
     blob = Blobs().take(memoryview(bytes(600_000)))
     for call in (1, 2):
-        writer.send_with([blob], wire.encode(wire.CALL, call, b"call"))
+        writer.send_with(call, [blob], wire.encode(wire.CALL, call, b"call"))
     writer.thread.start()
     writer.send(wire.encode(wire.RECALL, 0, wire.COUNT.pack(1)))
     while writer._large:

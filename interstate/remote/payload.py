@@ -259,8 +259,9 @@ def _goes_by_reference(fn: Any) -> bool:
     if module is None or module == "__main__":
         return False
     cloudpickle = sys.modules.get("cloudpickle")
-    if cloudpickle and cloudpickle.list_registry_pickle_by_value():  # of modules; seldom used
-        return False
+    for by_value in cloudpickle.list_registry_pickle_by_value() if cloudpickle else ():
+        if f"{module}.".startswith(f"{by_value}."):
+            return False
     name = getattr(fn, "__qualname__", "")
     return getattr(sys.modules.get(module), name, None) is fn
 
