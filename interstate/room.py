@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 COVER = 2  # round trips that are covered: at times one takes longer, and answers come in bursts
-WINDOW = 0.005  # seconds of work that lie on a host besides
+WINDOW = 0.01  # seconds of work that lie on a host besides
 QUICKEST = 25e-6  # seconds: no host is taken to answer calls more often than this
 DEEPEST = 10_000  # calls that queue on a host at most
 GROWTH = 7  # calls more that may queue on a host for each quick one that comes back
