@@ -182,7 +182,7 @@ class SSHExecutor(Executor):
 
         Args:
             wait: Return only then.
-            cancel_futures: Cancel the calls that have not been sent to a host yet.
+            cancel_futures: Cancel the calls that have not started, those too that wait on a host.
         """
         with self._lock:
             self._shut = True
