@@ -7,7 +7,6 @@ each of these in our terms; `load` finds the tests themselves.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import select
@@ -161,15 +160,43 @@ class PoolOfKnownProcesses(PoolOnHost):
         assert mp_context is not None
         assert max_workers is not None
         pids = mp_context.fifo()
-        self._count = max_workers
-        self._pids = pids
+        self._processes = Processes(pids, max_workers)
         super().__init__(max_workers, initializer=lambda: pids.write(os.getpid().to_bytes(_PID)))
 
-    @functools.cached_property
-    def _processes(self) -> dict[int, Process]:
-        """The workers; waits for them."""
-        pids = [int.from_bytes(self._pids.read(_PID)) for _ in range(self._count)]
-        return {pid: Process(pid) for pid in pids}
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> RemoteFuture[Any]:
+        self._processes.wanted += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+class Processes:
+    """The workers that are there, as a pool has them; they are forked when calls need them.
+
+    Attributes:
+        wanted: How many calls were submitted.
+    """
+
+    def __init__(self, pids: Fifo, most: int) -> None:
+        self._pids = pids
+        self._most = most
+        self._known: dict[int, Process] = {}
+        self.wanted = 0
+
+    def __len__(self) -> int:
+        """Wait for one worker for each call, and return how many there are."""
+        while len(self._known) < min(self.wanted, self._most):
+            self._read_one()
+        return len(self.values())
+
+    def values(self) -> list[Process]:
+        """Return those that have come up until now."""
+        while self._pids.readable(0):
+            self._read_one()
+        assert self._known
+        return list(self._known.values())
+
+    def _read_one(self) -> None:
+        pid = int.from_bytes(self._pids.read(_PID))
+        self._known[pid] = Process(pid)
 
 
 class Process:
@@ -198,8 +225,8 @@ class Context:
         self._opened: list[int] = []
 
     def get_start_method(self, allow_none: bool = False) -> str:
-        """How workers come to be: all at once, forked."""
-        return "fork"
+        """How workers come to be: forked from a server, when calls need them."""
+        return "forkserver"
 
     def fifo(self) -> Fifo:
         """Make a named pipe that keeps what is written to it."""
