@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
-from typing import Any, TypeVar
+from _collections_abc import Mapping
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+    _Mapping = Mapping[str, Any]
+else:  # what takes long to import is not, on a host that never asks for a slice
+    _Mapping = Mapping
 
 
-class Environ(Mapping[str, Any]):
+class Environ(_Mapping):
     """The mapping that tells a job its slice of the work.
 
     Job i of n gets the slice from i/n to (i+1)/n, so neighbours meet exactly.  The keys are
@@ -25,7 +32,7 @@ class Environ(Mapping[str, Any]):
         end_slice: Where it ends, a Fraction up to 1 (excluded).
     """
 
-    __slots__ = ("count", "end_slice", "host", "index", "start_slice")
+    __slots__ = ("count", "host", "index")
     _KEYS = ("start_slice", "end_slice", "index", "count", "host")
 
     def __init__(self, index: int = 0, count: int = 1, host: str = "") -> None:
@@ -34,8 +41,19 @@ class Environ(Mapping[str, Any]):
         self.index = index
         self.count = count
         self.host = host
-        self.start_slice = Fraction(index, count)
-        self.end_slice = Fraction(index + 1, count)
+
+    @property
+    def start_slice(self) -> Fraction:
+        return self._fraction(self.index)
+
+    @property
+    def end_slice(self) -> Fraction:
+        return self._fraction(self.index + 1)
+
+    def _fraction(self, index: int) -> Fraction:
+        from fractions import Fraction
+
+        return Fraction(index, self.count)
 
     def range(self, start: int, stop: int) -> range:
         """Return this slice's exact share of `range(start, stop)`; integers of any size."""

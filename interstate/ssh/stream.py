@@ -13,7 +13,7 @@ from .wires import inside
 
 _OVERHEAD = 64  # bytes of a packet that paramiko keeps for itself
 _FAST = 2e7  # bytes a second
-_WIDEST = 1 << 25  # bytes; 320 MB/s over a round trip of 100 ms
+_WIDEST = 1 << 23  # bytes; 160 MB/s over a round trip of 50 ms
 _SMALL = 1 << 13  # bytes: a socket that takes any takes that many
 
 
