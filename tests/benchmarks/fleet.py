@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -105,28 +105,32 @@ def _notes(figures: child.Figures) -> dict[str, str]:
 
 
 def execute_on_all(host: dict[str, Any], addresses: list[str], directory: str) -> child.Figures:
-    """What it takes to have one call on each address, all of them running at once."""
+    """What it takes to have one call on each address; then, with one on each at the same time."""
     hosts = [Host(**{**host, "name": address}) for address in addresses]
-    fleet = _Watch(Gate(Path(directory)), len(hosts))
-    wait = fleet.gate.waiter()
+    gate = Gate(Path(directory))
+    wait = gate.waiter()
 
     def job(environ: interstate.Environ) -> int:
         wait(environ.index)
         return os.getpid()
 
+    fleet = _Watch(gate, len(hosts))
+    start = time.perf_counter()
+    pids = _execute_all(os.getpid, hosts)
+    elapsed = time.perf_counter() - start
     with fleet:
-        start = time.perf_counter()
-        results = interstate.execute(
-            job,
-            hosts=hosts,
-            ssh_config=None,
-            connect_timeout=_ALL_TIMEOUT,
-            return_exceptions=True,
-        )
-        elapsed = time.perf_counter() - start
-    answered = {result for result in results if isinstance(result, int)}
-    lost = len(hosts) - len(answered)
-    return {**fleet.figures, "seconds": elapsed - fleet.watched, "lost": float(lost)}
+        results = _execute_all(job, hosts)
+    lost = sum(
+        len(hosts) - len({x for x in each if isinstance(x, int)}) for each in (pids, results)
+    )
+    return {**fleet.figures, "seconds": elapsed, "lost": float(lost)}
+
+
+def _execute_all(job: Callable[..., int], hosts: Sequence[Host]) -> list[Any]:
+    results: list[Any] = interstate.execute(
+        job, hosts=hosts, ssh_config=None, connect_timeout=_ALL_TIMEOUT, return_exceptions=True
+    )
+    return results
 
 
 class _Watch:
@@ -134,13 +138,11 @@ class _Watch:
 
     Attributes:
         figures: What it saw, a host.
-        watched: Seconds between all being up and the gate's opening, beside which it looks.
     """
 
     def __init__(self, gate: Gate, hosts: int) -> None:
         self.gate = gate
         self.figures: child.Figures = {}
-        self.watched = 0.0
         self._hosts = hosts
         self._memory, self._threads = procfs.resident(), threading.active_count() + 1
         self._thread = threading.Thread(target=self._look, name="watch")
@@ -153,14 +155,12 @@ class _Watch:
 
     def _look(self) -> None:
         up = self.gate.wait_for(self._hosts, _QUIET)
-        start = time.perf_counter()
         self.figures = {
             "up": float(up),
             "memory": (procfs.resident() - self._memory) / self._hosts,
             "threads": (threading.active_count() - self._threads) / self._hosts,
             "idle": _idle_cpu(),
         }
-        self.watched = time.perf_counter() - start
         self.gate.open()
 
 
