@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from . import wire
 
 
 def hello() -> bytes:
-    """What the other end wants to know of this Python and this host, as a Python dict's repr."""
+    """What the other end wants to know of this Python and this host, marshalled."""
     facts = {
         "protocol": wire.VERSION,
         "python": list(sys.version_info[:3]),
@@ -24,7 +25,7 @@ def hello() -> bytes:
         "pid": os.getpid(),
         "time": time.time(),
     }
-    return repr(facts).encode()
+    return marshal.dumps(facts, 2)
 
 
 def _cpus() -> int:

@@ -33,7 +33,7 @@ PART = 8  # of the blob or the outcome of that number: the next bytes
 PACKED = 9  # the same, compressed
 
 # agent -> us
-HELLO = 16  # a dict as Python shows it: what Python, how many CPUs, …
+HELLO = 16  # a marshalled dict: what Python, how many CPUs, …
 STARTED = 17  # a call runs for longer than a moment; SECONDS: when it started, by the clock there
 PRINTED = 18  # one byte: which stream (1 or 2); the rest: what the call printed
 DONE = 19  # a call's outcome, or the last of it
