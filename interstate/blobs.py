@@ -1,7 +1,8 @@
 """Large things that calls need: each distinct content once, whoever passes it.
 
-A content is looked for by its digest, and only where another of its size was there before: what is
-the first of its size is digested on a thread of its own while it is already being sent.
+A content is compared with the last one of its size, while that is here, else looked for by its
+digest, and only where another of its size was there before: what is the first of its size is
+digested on a thread of its own while it is already being sent.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from concurrent.futures import InvalidStateError
@@ -9,6 +10,7 @@ from typing import Any
 
 from .arriving import Arriving
 from .blobs import Blob
+from .errors import InterstateError
 from .future import RemoteFuture
 
 _log = logging.getLogger("interstate")
@@ -47,3 +49,14 @@ def set_outcome(future: RemoteFuture[Any], ok: bool, value: Any) -> None:
             future.set_exception(value)
     except InvalidStateError:
         _log.warning("a Future of ours was settled by somebody else: %r", future)
+
+
+def fail(future: RemoteFuture[Any], error: InterstateError) -> None:
+    """Give it an exception that others get as well, unless it was cancelled.
+
+    Each gets one of its own: a traceback grows on it wherever it is raised.
+    """
+    if future.running() or set_running(future):
+        twin = copy.copy(error)
+        twin.__cause__ = error.__cause__
+        set_outcome(future, False, twin)

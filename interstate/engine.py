@@ -2,7 +2,7 @@
 
     users' threads ---- Submitted, Cancelled, Closing ---> inbox -+
     links ------------- Up, Down ------------------------> inbox -+-> the engine's thread
-    links' readers ---- frames ----------------------------------------> Pool -> commands
+    connections' threads --- frames -----------------------------------> Pool -> commands
 
 The Pool is touched under one lock, by threads that we own.  Commands are performed after its
 release: first what is to be sent, then what users' code may run in.
@@ -10,7 +10,6 @@ release: first what is to be sent, then what users' code may run in.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import logging
 import pickle
@@ -24,7 +23,7 @@ from . import boot, ending, events, pool
 from .arrivals import Arrivals
 from .blobs import Blob
 from .callbacks import Callbacks
-from .calls import Call, set_outcome, set_running
+from .calls import Call, fail, set_outcome, set_running
 from .errors import BrokenSSHExecutor, HostMemoryError, InterstateError
 from .future import RemoteFuture
 from .hosts import Host
@@ -168,8 +167,7 @@ class Engine:
         for link in self._links:
             link.close()
         for call in list(self._calls.values()):
-            if call.future.running() or set_running(call.future):
-                set_outcome(call.future, False, _copy(broken))
+            fail(call.future, broken)
 
     def _posted(self) -> list[events.Event]:
         """Wait for what is posted, and return all that is."""
@@ -257,8 +255,7 @@ class Engine:
         for call in command.calls:
             entry = self._calls.pop(call)
             self._ended(entry)
-            if entry.future.running() or set_running(entry.future):
-                set_outcome(entry.future, False, _copy(command.error))
+            fail(entry.future, command.error)
 
     def _ended(self, entry: Call, refused: bool = False) -> None:
         self._settings.output.ended((entry.host, entry.future.call))
@@ -323,10 +320,3 @@ _PERFORM: dict[type, Callable[[Engine, Any, dict[int, Any]], None]] = {
     events.Close: Engine._close,
     events.Recall: Engine._recall,
 }
-
-
-def _copy(error: InterstateError) -> InterstateError:
-    """One for each Future: a traceback grows on it wherever it is raised."""
-    twin = copy.copy(error)
-    twin.__cause__ = error.__cause__
-    return twin

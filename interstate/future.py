@@ -70,7 +70,7 @@ class RemoteFuture(Future[T]):
     _printed: Sequence[tuple[int, bytes]] = ()
 
     def __init__(self, call: int, owner: Owner) -> None:
-        # What Future.__init__ sets; the Condition that it makes is half of what a call costs here.
+        # What Future.__init__ sets; the Condition that it makes is a quarter of what a call costs.
         self._condition = cast(threading.Condition, _Condition())
         self._state = _base.PENDING
         self._result: T | None = None

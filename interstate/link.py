@@ -139,8 +139,7 @@ class Link:
             stream, decoder, frames = self._open()
             if stream is None:
                 return
-            if frames:
-                self._deliver(self.index, Arrived(frames))
+            self._receive(frames)
             stream.pump(lambda data: self._receive(decoder.receive(data)))
             error: HostError = HostLost(self._say("the connection was lost"), self.host)
         except HostError as known:

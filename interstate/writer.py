@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,11 +11,10 @@ from typing import NamedTuple
 from .blobs import Blob
 from .boot import Stream
 from .remote import wire
-from .remote.packer import Packer
+from .remote.packer import PIECE, Packer
 from .shelf import Shelf
 
 _JOIN = 1 << 16  # bytes: small frames are put together up to this
-_PIECE = 1 << 18  # bytes of a blob that are sent at once
 
 
 class Piece(NamedTuple):
@@ -100,7 +98,7 @@ class Writer:
             if pieces is None:
                 return False
             if any(pieces):
-                self._write([b"".join(pieces)])
+                self._write(b"".join(pieces))
             for _ in filter(None, pieces):
                 self._unwritten.popleft()
             del pieces  # a payload must not live until the next one comes
@@ -127,18 +125,12 @@ class Writer:
         if frame is None:
             self._large.popleft()
         elif isinstance(frame, Piece):
-            self._write_part(frame)
+            self._packer.send(*frame, self._write)
         else:
-            self._write([frame])
+            self._write(frame)
 
-    def _write_part(self, piece: Piece) -> None:
-        packed = self._packer.packed(piece.content)
-        kind, data = (wire.PART, piece.content) if packed is None else (wire.PACKED, packed)
-        start = time.perf_counter()
-        self._write([wire.HEADER.pack(kind, piece.blob, len(data)), data])
-        self._packer.written(len(data), time.perf_counter() - start)
-
-    def _write(self, frame: Sequence[wire.Bytes]) -> None:
+    def _write(self, *frame: wire.Bytes) -> None:
+        """Write one frame, or whole ones: in one piece or several."""
         with self._writing:
             for part in frame:
                 self._stream.write(part)
@@ -146,5 +138,5 @@ class Writer:
 
 def _pieces(blob: Blob) -> Iterator[bytes | Piece]:
     yield wire.encode(wire.BLOB, blob.number, wire.LENGTH.pack(len(blob.content)))
-    for piece in wire.pieces(blob.content, _PIECE):
+    for piece in wire.pieces(blob.content, PIECE):
         yield Piece(blob.number, piece)

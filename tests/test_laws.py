@@ -25,7 +25,7 @@ CHAIN = {  # each layer, and what of ours it may import
         "remote",
     },
     "arriving": {"remote"},
-    "calls": {"arriving", "blobs", "future"},
+    "calls": {"arriving", "blobs", "errors", "future"},
     "ending": {"errors"},
     "outcome": {"errors", "hosts", "remote"},
     "callbacks": set(),

@@ -136,10 +136,10 @@ def test_no_frame_overtakes_one_that_the_thread_has_begun_to_write() -> None:
     writer = Writer(cast(Any, stream), 0, "writer")
     write = writer._write
 
-    def slow(frame: Any) -> None:  # it has taken the frame, and is held up before it writes
+    def slow(*frame: Any) -> None:  # it has taken the frame, and is held up before it writes
         stream.begun.set()
         stream.go_on.wait()
-        write(frame)
+        write(*frame)
 
     writer._write = slow  # type: ignore[method-assign]
     writer.thread.start()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from . import wire
+from .lean import pickle
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
-
-_PROTOCOL = 5
 
 
 def parts_of_arguments(args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -39,12 +40,28 @@ def parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     yield name, value
 
 
-def first_unpicklable(parts: Iterator[tuple[str, Any]]) -> str | None:
+def cannot_be_pickled(
+    where: Iterator[tuple[str, Any]], whole: str, error: Exception, why: str = ""
+) -> pickle.PicklingError:
+    """Return what to raise for an error of pickle's: which object it is that it means.
+
+    Args:
+        where: The parts to look among.
+        whole: What it is, if it is none of them.
+        error: What pickle says.
+        why: What to begin with: what it was to be pickled for.
+    """
+    return pickle.PicklingError(
+        f"{why}{_first_unpicklable(where) or whole} cannot be pickled: {error}"
+    )
+
+
+def _first_unpicklable(parts: Iterator[tuple[str, Any]]) -> str | None:
     import cloudpickle  # type: ignore[import-untyped]
 
     for name, value in parts:
         try:
-            cloudpickle.dumps(value, protocol=_PROTOCOL)
+            cloudpickle.dumps(value, protocol=wire.PICKLE)
         except Exception:
             return f"{name} ({type(value).__module__}.{type(value).__qualname__})"
     return None

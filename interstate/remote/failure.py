@@ -6,13 +6,12 @@ import io
 from collections import namedtuple
 from types import TracebackType
 
+from . import wire
 from .lean import pickle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-_PROTOCOL = 5
 
 
 class Description(namedtuple("Description", "type_name message traceback reason")):
@@ -30,7 +29,7 @@ def dump_exception(error: BaseException) -> tuple[bool, bytes]:
         return True, body
     except BaseException as obstacle:  # it runs the user's code
         reason = f"{type(obstacle).__name__}: {_text(obstacle)}"
-    return False, pickle.dumps(_describe(error, reason), protocol=_PROTOCOL)
+    return False, pickle.dumps(_describe(error, reason), protocol=wire.PICKLE)
 
 
 def _pickle_exception(error: BaseException) -> bytes:
@@ -47,7 +46,7 @@ def _pickle_exception(error: BaseException) -> bytes:
             return super().reducer_override(obj)
 
     file = io.BytesIO()
-    Pickler(file, protocol=_PROTOCOL).dump(error)
+    Pickler(file, protocol=wire.PICKLE).dump(error)
     return file.getvalue()
 
 

@@ -15,7 +15,8 @@ import struct
 import sys
 import time
 
-from .culprit import first_unpicklable, name_of, parts, parts_of_arguments
+from . import wire
+from .culprit import cannot_be_pickled, name_of, parts, parts_of_arguments
 from .failure import dump_exception
 from .lean import pickle
 
@@ -43,7 +44,6 @@ _FUNCTION, _ARGUMENTS, _PICKLE, _READONLY = 0, 1, 2, 4  # the bits of that
 _HEADER = struct.Struct("!B?dd")  # the second: the pickle is the last of the large parts
 BUFFER = struct.Struct("!Q?")  # a large part of an outcome: its size, whether it is read-only
 
-_PROTOCOL = 5  # the newest that every Python from 3.8 on reads
 _PLAIN = frozenset((type(None), bool, int, float, complex, str))
 
 
@@ -150,7 +150,7 @@ class Function:
         """Return a call as `dump_call` does, if its arguments are plain and small."""
         if not _are_plain(args):
             return None
-        arguments: bytes = pickle.dumps(args, _PROTOCOL)
+        arguments: bytes = pickle.dumps(args, wire.PICKLE)
         return self.begin + arguments if len(arguments) < LARGE else None
 
 
@@ -158,7 +158,7 @@ def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Functio
     """Return what all calls of a function have in common, as `dump_call` does."""
     try:
         if _goes_by_reference(fn):
-            return _function(pickle.dumps(fn, _PROTOCOL), [])
+            return _function(pickle.dumps(fn, wire.PICKLE), [])
         return _function(*_dump(fn, _FUNCTION, store))
     except Exception as error:
         raise _cannot_be_sent(fn, parts(name_of(fn), fn), error) from error
@@ -214,10 +214,8 @@ def dump_shared(value: Any) -> tuple[bytes, list[memoryview]]:
         return _dump_apart(_apart(value))  # type: ignore[no-any-return]
     except Exception as error:
         what = f"the {type(value).__qualname__}"
-        culprit = first_unpicklable(parts(what, value)) or what
-        raise pickle.PicklingError(
-            f"{what} cannot be shared: {culprit} cannot be pickled: {error}"
-        ) from error
+        why = f"{what} cannot be shared: "
+        raise cannot_be_pickled(parts(what, value), what, error, why) from error
 
 
 def rebuild(pickled: Buffer, *buffers: Buffer) -> Any:
@@ -247,10 +245,8 @@ def prepare_for(content: Content) -> None:
 def _cannot_be_sent(
     fn: Any, where: Iterator[tuple[str, Any]], error: Exception
 ) -> pickle.PicklingError:
-    culprit = first_unpicklable(where) or name_of(fn)
-    return pickle.PicklingError(
-        f"cannot send the call of {name_of(fn)} to a host: {culprit} cannot be pickled: {error}"
-    )
+    why = f"cannot send the call of {name_of(fn)} to a host: "
+    return cannot_be_pickled(where, name_of(fn), error, why)
 
 
 def _goes_by_reference(fn: Any) -> bool:
@@ -284,7 +280,7 @@ def _apart(value: Any) -> Any:
 def _dump(value: Any, whose: int, store: Store | None) -> tuple[bytes, list[bytes]]:
     """The pickle of a part of a call, and references to what is large in it."""
     if store is None:
-        return _cloudpickled(value, protocol=_PROTOCOL), []
+        return _cloudpickled(value, protocol=wire.PICKLE), []
     content, large = _dump_apart(value)
     references = []
     for part in large:
@@ -307,7 +303,7 @@ def _dump_apart(value: Any) -> Any:
         large.append(view)
         return False
 
-    return _cloudpickled(value, protocol=_PROTOCOL, buffer_callback=keep_within), large
+    return _cloudpickled(value, protocol=wire.PICKLE, buffer_callback=keep_within), large
 
 
 def _cloudpickled(value: Any, **options: Any) -> bytes:
@@ -345,9 +341,6 @@ def run_call(content: Content, attached: Callable[[bool], Buffer] | None = None)
 def _load_call(content: Content, attached: Callable[[bool], Buffer] | None) -> Any:
     count, length = _CALL.unpack_from(content)
     start = _CALL.size + count * _REFERENCE.size
-    if not count:
-        fn, loaded = _load(content[start : start + length]), _load(content[start + length :])
-        return (fn, loaded, {}) if type(loaded) is tuple else (fn, *loaded)
     pickles: list[Buffer] = [content[start : start + length], content[start + length :]]
     buffers: tuple[list[Buffer], list[Buffer]] = ([], [])
     for index in range(count):
@@ -383,12 +376,11 @@ def _load(content: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
 def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[memoryview]]:
     try:
         if _are_plain((result,)):
-            return pickle.dumps(result, _PROTOCOL), []
+            return pickle.dumps(result, wire.PICKLE), []
         return _dump_apart(_apart(result))  # type: ignore[no-any-return]
     except Exception as error:
         name = f"the result of {name_of(fn)}"
-        culprit = first_unpicklable(parts(name, result)) or name
-        raise pickle.PicklingError(f"{culprit} cannot be pickled: {error}") from error
+        raise cannot_be_pickled(parts(name, result), name, error) from error
 
 
 def parse_outcome(content: Content, large: Sequence[Buffer] = ()) -> Outcome:

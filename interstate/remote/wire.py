@@ -54,6 +54,8 @@ KINDS = frozenset((CONFIG, CALL, BLOB, FORGET, RECALL, PART, PACKED, PIPES, READ
 
 NO_CALL = 1 << 63  # with a worker's pid: what is printed while it runs no call
 
+PICKLE = 5  # the protocol of what is pickled: the newest that every Python from 3.8 on reads
+
 HEADER = struct.Struct("!BQQ")
 SECONDS = struct.Struct("!d")
 COUNT = struct.Struct("!Q")

@@ -13,13 +13,12 @@ import os
 import resource
 import struct
 import sys
-import time
 
 from . import payload, wire
 from .blob import mapped
 from .capture import Capture
 from .lean import RLock, deque, signal, socket
-from .packer import Packer
+from .packer import PIECE, Packer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ CALL = struct.Struct("!Q")  # the call's id
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not the agent's
 MESSAGE = CALL.size + 3 * payload.LARGE  # bytes: a call's two pickles, and what is in front
 QUICK = 50e-6  # seconds: no call starts a process, and sees it end, in less
-PIECE = 1 << 18  # bytes of a large outcome that are sent at once
 _ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i") * payload.DESCRIPTORS)
 
 
@@ -96,16 +94,8 @@ class Worker:
     def _send_large(self, ran: payload.Ran) -> None:
         self._sender.send(wire.encode(wire.LARGE, self._call, ran.described))
         for part in ran.large:
-            for piece in wire.pieces(part, PIECE):
-                self._send_piece(piece)
-
-    def _send_piece(self, piece: memoryview) -> None:
-        """Send a part of a large outcome; the agent takes it as fast as the link does."""
-        packed = self._packer.packed(piece)
-        kind, data = (wire.PART, piece) if packed is None else (wire.PACKED, memoryview(packed))
-        start = time.perf_counter()
-        self._sender.send(wire.HEADER.pack(kind, self._call, len(data)), data)
-        self._packer.written(len(data), time.perf_counter() - start)
+            for piece in wire.pieces(part, PIECE):  # the agent takes it as fast as the link does
+                self._packer.send(self._call, piece, self._sender.send)
 
     def _run(self, content: bytes) -> payload.Ran:
         """Run a call and return its outcome, once all that it printed is sent."""
