@@ -100,7 +100,7 @@ def test_only_ssh_and_the_loopback_server_import_paramiko(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((HOUSE / "remote").glob("*.py")), ids=lambda p: p.stem)
 def test_what_travels_needs_nothing_but_the_standard_library(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | {"interstate"}
-    if path.stem in ("payload", "failure", "culprit"):
+    if path.stem in ("payload", "failure", "pickling"):
         allowed |= {"cloudpickle", "tblib"}
     assert {name.split(".")[0] for name in imports(path)} <= allowed
     assert all(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import wire
+from . import pickling
 from .lean import pickle
 
 TYPE_CHECKING = False
@@ -57,11 +57,9 @@ def cannot_be_pickled(
 
 
 def _first_unpicklable(parts: Iterator[tuple[str, Any]]) -> str | None:
-    import cloudpickle  # type: ignore[import-untyped]
-
     for name, value in parts:
         try:
-            cloudpickle.dumps(value, protocol=wire.PICKLE)
+            pickling.dumps(value)
         except Exception:
             return f"{name} ({type(value).__module__}.{type(value).__qualname__})"
     return None

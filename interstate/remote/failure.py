@@ -6,7 +6,7 @@ import io
 from collections import namedtuple
 from types import TracebackType
 
-from . import wire
+from . import pickling, wire
 from .lean import pickle
 
 TYPE_CHECKING = False
@@ -34,10 +34,9 @@ def dump_exception(error: BaseException) -> tuple[bool, bytes]:
 
 def _pickle_exception(error: BaseException) -> bytes:
     """By a cloudpickle that also takes tracebacks, causes and contexts along."""
-    import cloudpickle  # type: ignore[import-untyped]
     from tblib import pickling_support  # type: ignore[import-untyped]
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    class Pickler(pickling.pickler()):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, BaseException):
                 return pickling_support.pickle_exception(obj)

@@ -15,7 +15,7 @@ import struct
 import sys
 import time
 
-from . import wire
+from . import pickling, wire
 from .culprit import cannot_be_pickled, name_of, parts, parts_of_arguments
 from .failure import dump_exception
 from .lean import pickle
@@ -280,7 +280,7 @@ def _apart(value: Any) -> Any:
 def _dump(value: Any, whose: int, store: Store | None) -> tuple[bytes, list[bytes]]:
     """The pickle of a part of a call, and references to what is large in it."""
     if store is None:
-        return _cloudpickled(value, protocol=wire.PICKLE), []
+        return pickling.dumps(value), []
     content, large = _dump_apart(value)
     references = []
     for part in large:
@@ -303,14 +303,7 @@ def _dump_apart(value: Any) -> Any:
         large.append(view)
         return False
 
-    return _cloudpickled(value, protocol=wire.PICKLE, buffer_callback=keep_within), large
-
-
-def _cloudpickled(value: Any, **options: Any) -> bytes:
-    import cloudpickle
-
-    content: bytes = cloudpickle.dumps(value, **options)
-    return content
+    return pickling.dumps(value, buffer_callback=keep_within), large
 
 
 # ---------------------------------------------------------------------------- outcomes
