@@ -9,6 +9,8 @@ if TYPE_CHECKING:
         AuthenticationError,
         BootError,
         BrokenSSHExecutor,
+        CallTerminated,
+        CallTimeout,
         ConnectError,
         ExecuteError,
         HostError,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .executor import SSHExecutor
     from .future import RemoteFuture
     from .hosts import Host
+    from .hosttable import HostStatus, HostTable
     from .remote.environ import Environ, slices
     from .sharing import Shared, share
 
@@ -30,6 +33,8 @@ __all__ = [
     "AuthenticationError",
     "BootError",
     "BrokenSSHExecutor",
+    "CallTerminated",
+    "CallTimeout",
     "ConnectError",
     "Environ",
     "ExecuteError",
@@ -38,6 +43,8 @@ __all__ = [
     "HostKeyError",
     "HostLost",
     "HostMemoryError",
+    "HostStatus",
+    "HostTable",
     "InterstateError",
     "RemoteError",
     "RemoteFuture",
@@ -53,6 +60,8 @@ __all__ = [
 _HOMES = {
     "Environ": "remote.environ",
     "Host": "hosts",
+    "HostStatus": "hosttable",
+    "HostTable": "hosttable",
     "RemoteFuture": "future",
     "SSHExecutor": "executor",
     "Shared": "sharing",

@@ -35,6 +35,7 @@ class Arrivals:
         clocks: How far a host's clock is behind ours, seconds, by its index.
         output: Told of what calls print.
         done_with: Told that a host's call needs its blobs there no more.
+        acknowledged: Told how many bytes a host has.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Arrivals:
         clocks: Mapping[int, float],
         output: Output,
         done_with: Callable[[int, int], None],
+        acknowledged: Callable[[int, int], None],
     ) -> None:
         self._calls = calls
         self._hosts = hosts
         self._clocks = clocks
         self._output = output
         self._done_with = done_with
+        self._acknowledged = acknowledged
 
     def read(self, host: int, frames: list[wire.Frame]) -> News:
         """Take in the frames that came from a host.
@@ -66,30 +69,38 @@ class Arrivals:
             handle(self, host, call, content, news)
         return news
 
-    def _done(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+    def _entry(self, host: int, call: int) -> Call | None:
+        """The call, if it has not ended, nor runs on another host by now."""
         entry = self._calls.get(call)
+        return entry if entry is not None and entry.host == host else None
+
+    def _ack(self, host: int, count: int, content: wire.Bytes, news: News) -> None:
+        self._acknowledged(host, count)
+
+    def _done(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._entry(host, call)
         large = entry.arriving.taken() if entry is not None and entry.arriving else ()
         outcome = news.outcomes[call] = payload.parse_outcome(content, large)
         events.add_done(news.happened, host, call, outcome.seconds)
 
     def _large(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
-        entry = self._calls.get(call)
+        entry = self._entry(host, call)
         if entry is not None:
             entry.arriving = Arriving(content)
 
     def _part(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
-        entry = self._calls.get(call)
+        entry = self._entry(host, call)
         if entry is not None and entry.arriving is not None:
             entry.arriving.add(content)
 
     def _packed_part(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
-        entry = self._calls.get(call)
+        entry = self._entry(host, call)
         if entry is not None and entry.arriving is not None:
             entry.arriving.add_packed(content)
 
     def _printed(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         stream, data = content[0], bytes(content[1:])
-        entry = self._calls.get(call)
+        entry = self._entry(host, call)
         if entry is not None:
             entry.future.add_printed(stream, data)
         elif call < wire.NO_CALL:  # a thread that goes on when its call has ended
@@ -97,21 +108,28 @@ class Arrivals:
         self._output.printed(self._hosts[host], (host, call), stream, data)
 
     def _started(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
-        entry = self._calls.get(call)
+        entry = self._entry(host, call)
         if entry is not None:
             (at,) = wire.SECONDS.unpack(content)
             entry.future.started_at = at + self._clocks[host]
+            entry.answer()
             news.happened.append(events.Started(host, call))
 
+    def _stopped(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        entry = self._entry(host, call)
+        if entry is not None:
+            entry.stopped = bytes(content)
+
     def _returned(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
-        entry = self._calls.get(call)
+        entry = self._entry(host, call)
         if entry is not None:
             if entry.blobs:
                 self._done_with(host, call)
-            news.happened.append(events.Returned(host, [call]))
+            back = events.Revoked(host, call) if entry.unwanted else events.Returned(host, [call])
+            news.happened.append(back)
 
     def _refused(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
-        entry = self._calls.get(call)
+        entry = self._entry(host, call)
         if entry is not None:
             where = self._hosts[host]
             why = bytes(content).decode(errors="replace")
@@ -120,17 +138,19 @@ class Arrivals:
 
     def _died(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         status = json.loads(bytes(content))["exit_status"]
-        entry = self._calls.get(call)
-        if entry is None and call:
-            return  # it was given up before
-        what = entry.name if entry is not None else "the initializer"
         where = self._hosts[host]
-        error = worker_died(status, what, where)
-        if entry is None:
+        if not call:
+            error = worker_died(status, "the initializer", where)
             news.happened.append(events.Broken(_broken_by(where, error)))
-        else:
-            news.outcomes[call] = error
+            return
+        entry = self._entry(host, call)
+        if entry is None:
+            return  # it was given up before
+        news.outcomes[call] = worker_died(status, entry.name, where, entry.future.attempts)
+        if entry.stopped:
             events.add_done(news.happened, host, call, 0.0)
+        else:
+            news.happened.append(events.Died(host, call))
 
     def _broke(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         where = self._hosts[host]
@@ -144,9 +164,11 @@ class Arrivals:
 
 
 _FRAMES: dict[int, Callable[[Arrivals, int, int, wire.Bytes, News], None]] = {
+    wire.ACK: Arrivals._ack,
     wire.DONE: Arrivals._done,
     wire.PRINTED: Arrivals._printed,
     wire.STARTED: Arrivals._started,
+    wire.STOPPED: Arrivals._stopped,
     wire.DIED: Arrivals._died,
     wire.RETURNED: Arrivals._returned,
     wire.BROKEN: Arrivals._broke,

@@ -14,6 +14,7 @@ import marshal
 import re
 import secrets
 import socket
+import struct
 import sys
 import threading
 import zlib
@@ -44,10 +45,15 @@ _STAGE0 = (
 _UNSAFE = re.compile(r"['\\!\n\r\0]")
 _NOISE = 1 << 20  # bytes that a login script may print
 _READ = 1 << 16
+_LONGEST_HELLO = 1 << 16  # bytes
 
 
 class NoAgentError(Exception):
     """No agent came up; the message says what came instead."""
+
+
+class AgentGoneError(Exception):
+    """There is no such agent any more."""
 
 
 class Stream(Protocol):
@@ -71,6 +77,10 @@ class Stream(Protocol):
     def close(self) -> None:
         """End it for both ends; who waits in `read` or `write` is woken."""
 
+    @property
+    def finished(self) -> bool:
+        """Whether the other end has ended, in order; else what led to it may be lost."""
+
 
 class Hello(NamedTuple):
     """What an agent says of itself."""
@@ -85,6 +95,7 @@ class Hello(NamedTuple):
     hostname: str
     pid: int
     time: float  # Unix time by the clock over there
+    door: bytes  # the socket that another channel may come by
 
 
 class Start(NamedTuple):
@@ -115,8 +126,11 @@ def prepare(python: str | None = None) -> Start:
     return Start(command, marker.encode(), ", ".join(candidates))
 
 
-def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list[wire.Frame]]:
-    """Write the shipment and wait for the agent's HELLO; return it, and what came after it.
+def await_hello(stream: Stream, start: Start) -> tuple[Hello, int, bytes]:
+    """Write the shipment and wait for the agent's HELLO.
+
+    Returns:
+        The HELLO, how many bytes it was, and those that came after it.
 
     Raises:
         NoAgentError: Something else came, or the end.
@@ -124,20 +138,59 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, wire.Decoder, list
     """
     with contextlib.suppress(OSError):  # who did not want it says why, in what we read now
         stream.write(shipment())
-    rest = _skip_to_marker(stream, start)
-    decoder = wire.Decoder()
-    said = rest
-    try:
-        frames = decoder.receive(rest)
-        while not frames:
-            data = stream.read(_READ)
-            if not data:
-                raise NoAgentError(_came_instead("the agent ended before it said HELLO", said))
-            said += data
-            frames = decoder.receive(data)
-    except wire.ProtocolError:
-        raise NoAgentError(_came_instead("the agent failed", _all_of(stream, said))) from None
-    return _parse(*frames[0]), decoder, frames[1:]
+    said = _skip_to_marker(stream, start)
+    while True:
+        with_header = len(said) >= wire.HEADER.size
+        kind, _, length = wire.HEADER.unpack_from(said) if with_header else (wire.HELLO, 0, 0)
+        size = wire.HEADER.size + length
+        if kind != wire.HELLO or length > _LONGEST_HELLO:
+            raise NoAgentError(_came_instead("the agent failed", _all_of(stream, said)))
+        if with_header and len(said) >= size:
+            return _parse(said[wire.HEADER.size : size]), size, said[size:]
+        data = stream.read(_READ)
+        if not data:
+            raise NoAgentError(_came_instead("the agent ended before it said HELLO", said))
+        said += data
+
+
+def dismiss(stream: Stream, start: Start, door: bytes, patience: float) -> None:
+    """End an agent by another channel than its own, and what runs there; see `resume`."""
+    with contextlib.suppress(AgentGoneError):
+        resume(stream, start, door, wire.DISMISSED, patience)
+
+
+def resume(
+    stream: Stream, start: Start, door: bytes, received: int, patience: float
+) -> tuple[int, bytes]:
+    """Have an agent that has lost its channel take over a new one.
+
+    Args:
+        stream: Of the line that starts agents.
+        door: As the agent's HELLO says.
+        received: How many bytes have come from it so far.
+        patience: How long it may take to answer, seconds; then it is ended.
+
+    Returns:
+        How many bytes it has received, and those that came after it said so.
+
+    Raises:
+        AgentGoneError: It is not there, or did not answer.
+        NoAgentError: Something else came, or the end.
+        OSError: The stream broke.
+    """
+    stream.write(_errand(door, received, patience))
+    said = _skip_to_marker(stream, start)
+    while len(said) < wire.HEADER.size:
+        data = stream.read(_READ)
+        if not data:
+            raise NoAgentError(_came_instead("the login ended before the agent answered", said))
+        said += data
+    kind, number, size = wire.HEADER.unpack_from(said)
+    if kind == wire.GONE:
+        raise AgentGoneError
+    if kind != wire.RESUMED or size:
+        raise NoAgentError(_came_instead("the agent gave no answer that we know", said))
+    return number, said[wire.HEADER.size :]
 
 
 def owner() -> str:
@@ -172,6 +225,27 @@ def shipment() -> bytes:
     """Return what the agent is made of, after its length in ten digits; made but once."""
     with _building:
         return _build_shipment()
+
+
+def _errand(door: bytes, received: int, patience: float) -> bytes:
+    """What is sent in place of a shipment to bring an agent a channel."""
+    source = _source_of("attach") + b"\nattach(shipment)"
+    errand = {
+        "loader": (source, _dumped(source, "<interstate/remote/attach.py>")),
+        "magic": MAGIC_NUMBER,
+        "door": door,
+        "received": wire.COUNT.pack(received),
+        "channel": b"" if received == wire.DISMISSED else struct.pack("2i", 0, 1),
+        "patience": patience,
+        "gone": wire.encode(wire.GONE, 0),
+    }
+    content = zlib.compress(marshal.dumps(errand, 2))
+    return b"%010d" % len(content) + content
+
+
+@functools.cache
+def _source_of(name: str) -> bytes:
+    return Path(wire.__file__).with_name(f"{name}.py").read_bytes()
 
 
 @functools.cache
@@ -269,11 +343,28 @@ def _check_version(version: str, sought: str, before: bytes) -> None:
         )
 
 
-def _parse(kind: int, _: int, content: wire.Bytes) -> Hello:
-    if kind != wire.HELLO:
-        raise NoAgentError(f"the agent began with a frame of kind {kind}, not with HELLO")
-    facts: dict[str, Any] = marshal.loads(bytes(content))  # noqa: S302  # as we trust its pickles
-    hello = Hello(**{**facts, "python": tuple(facts["python"])})
+_FIELDS: dict[str, Callable[[str], Any]] = {
+    "protocol": int,
+    "python": lambda text: tuple(map(int, text.split("."))),
+    "magic": str,
+    "executable": str,
+    "cpus": int,
+    "memory": int,
+    "platform": str,
+    "hostname": str,
+    "pid": int,
+    "time": float,
+    "door": bytes.fromhex,
+}
+
+
+def _parse(content: bytes) -> Hello:
+    words = content.decode("utf-8", "replace").split("\0")
+    facts = dict(zip(words[::2], words[1::2], strict=False))
+    try:
+        hello = Hello(**{name: parse(facts[name]) for name, parse in _FIELDS.items()})
+    except (KeyError, ValueError) as error:
+        raise NoAgentError(f"the agent's HELLO is none: {error!r}") from None
     if hello.protocol != wire.VERSION:
         raise NoAgentError(
             f"the agent speaks version {hello.protocol} of our protocol, not {wire.VERSION}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
 from collections.abc import Sequence
 from concurrent.futures import InvalidStateError
 from typing import Any
@@ -12,6 +13,7 @@ from .arriving import Arriving
 from .blobs import Blob
 from .errors import InterstateError
 from .future import RemoteFuture
+from .remote import wire
 
 _log = logging.getLogger("interstate")
 
@@ -19,17 +21,44 @@ _log = logging.getLogger("interstate")
 class Call:
     """A call that has not ended, and the Future that waits for it."""
 
-    __slots__ = ("arriving", "blobs", "content", "future", "host", "name")
+    __slots__ = (
+        *("answered", "arriving", "blobs", "content", "future", "host", "name", "stopped"),
+        *("timeout", "unwanted"),
+    )
 
     def __init__(
-        self, future: RemoteFuture[Any], content: bytes, blobs: Sequence[Blob], name: str
+        self,
+        future: RemoteFuture[Any],
+        content: bytes,
+        blobs: Sequence[Blob],
+        name: str,
+        timeout: float | None = None,
     ) -> None:
         self.future = future
         self.content = content
         self.blobs = blobs
         self.name = name
+        self.timeout = timeout  # how long it may run, seconds
         self.host = -1  # the one that it was sent to
         self.arriving: Arriving | None = None  # a large outcome that is coming in
+        self.stopped = b""  # why it was told to stop, if it was
+        self.unwanted = False  # it is not to run any more, if it has not started
+        self.answered: threading.Event | None = None  # set when it is known whether it has
+
+    def answer(self) -> None:
+        """It is known whether it has started."""
+        if self.answered is not None:
+            self.answered.set()
+            self.answered = None
+
+
+def frames_of(call: Call) -> bytes:
+    """What is sent to have it run."""
+    number = call.future.call
+    frame = wire.encode(wire.CALL, number, call.content)
+    if call.timeout is None:
+        return frame
+    return wire.encode(wire.LIMIT, number, wire.SECONDS.pack(call.timeout)) + frame
 
 
 def set_running(future: RemoteFuture[Any]) -> bool:

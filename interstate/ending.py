@@ -1,7 +1,11 @@
-"""The interpreter's end: what is still to be done is done before it, or given up after a Ctrl-C."""
+"""The interpreter's end: what is still to be done is done before it, or given up after a Ctrl-C.
+
+And a fork: the child has none of our threads, and nothing that was begun goes on in it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import weakref
@@ -16,6 +20,7 @@ class Running(Protocol):
     def abort(self, error: InterstateError) -> None: ...
     def close(self) -> None: ...
     def join(self) -> None: ...
+    def forked(self) -> None: ...
 
 
 _running: weakref.WeakSet[Running] = weakref.WeakSet()
@@ -36,9 +41,23 @@ def _finish() -> None:
         if interrupted:
             running.abort(BrokenSSHExecutor("the interpreter was interrupted"))
         running.close()
-    for running in still_running:
-        running.join()
+    try:
+        for running in still_running:
+            running.join()
+    except KeyboardInterrupt:
+        for running in still_running:
+            running.abort(BrokenSSHExecutor("the interpreter was interrupted"))
+        for running in still_running:
+            running.join()
+        raise
 
 
+def _after_fork() -> None:
+    for running in list(_running):
+        running.forked()
+    _running.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 # Before daemon threads are stopped, as concurrent.futures does; atexit would be too late.
 threading._register_atexit(_finish)  # type: ignore[attr-defined]

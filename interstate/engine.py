@@ -1,7 +1,7 @@
 """Owns the Pool and the Futures: turns events into commands and performs them.
 
     users' threads ---- Submitted, Cancelled, Closing ---> inbox -+
-    links ------------- Up, Down ------------------------> inbox -+-> the engine's thread
+    links ------------- Up, Away, Back, Down ------------> inbox -+-> the engine's thread
     connections' threads --- frames -----------------------------------> Pool -> commands
 
 The Pool is touched under one lock, by threads that we own.  Commands are performed after its
@@ -10,76 +10,69 @@ release: first what is to be sent, then what users' code may run in.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
-import pickle
+import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from . import boot, ending, events, pool
+from . import boot, ending, events
 from .arrivals import Arrivals
-from .blobs import Blob
-from .callbacks import Callbacks
-from .calls import Call, fail, set_outcome, set_running
-from .errors import BrokenSSHExecutor, HostMemoryError, InterstateError
+from .calls import Call, fail, frames_of, set_running
+from .errors import BrokenSSHExecutor, HostLost, HostMemoryError, InterstateError
+from .fleet import Fleet
 from .future import RemoteFuture
 from .hosts import Host
-from .link import Arrived, Down, Link, Up
-from .outcome import result_of
-from .output import Output
-from .remote import payload, wire
+from .link import Arrived, Away, Back, Down, Link, Message, Up
+from .outcome import settle
+from .pool import Pool
+from .remote import wire
+from .settings import Settings
 
-OPENING = 32  # hosts that are being opened at the same time
+KILL, TERMINATE = signal.SIGKILL, signal.SIGTERM  # how calls can be ended with their executor
+_REVOKING = 2.0  # seconds that a host may take to say whether a call has started
+_LONGEST = 3600.0  # seconds that the engine waits at once
+
+Task = Callable[[], list[events.Event] | None]  # of the engine's thread
 
 _log = logging.getLogger("interstate")
 
 
-class Settings(NamedTuple):
-    """What every host of an executor is told or treated by."""
-
-    workers_per_host: int | None
-    python: str | None
-    initializer: bytes | None
-    connect_timeout: float
-    open_stream: Callable[[Host, str, float], boot.Stream]
-    way: Callable[[Host], str]
-    close: Callable[[], None]  # called when all links are closed
-    output: Output
-    callbacks: Callbacks
-
-
 class Engine:
-    """Runs calls on hosts until it is closed and all of them have ended."""
+    """Runs calls on hosts until it is closed and all of them have ended.
+
+    Attributes:
+        pool: Who runs what; to be looked at only, by others.
+        fleet: The links to the hosts; likewise.
+        callbacks: Where users' callbacks run.
+    """
 
     def __init__(self, hosts: Sequence[Host], settings: Settings) -> None:
-        self._hosts = hosts
         self._settings = settings
-        self._inbox: queue.SimpleQueue[int | events.Event] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[int | events.Event | Task] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the Pool and _calls
-        self._pool = pool.Pool(len(hosts))
+        self.pool = Pool(len(hosts), settings.reach.patience.reconnect)
+        self._wake: float | None = None  # when the Pool wants a Tick
         self._calls: dict[int, Call] = {}
         self._numbers = itertools.count(1)
         self._clocks: dict[int, float] = {}  # host -> how far its clock is behind ours, seconds
+        self._last_signal = int(KILL)
+        self.is_elsewhere = False  # in a forked child of the process that has our threads
+        self.fleet = Fleet(hosts, settings.reach, self._deliver)
         self._arrivals = Arrivals(
-            self._calls, hosts, self._clocks, settings.output, self._done_with
-        )
-        self._workers: dict[int, int] = {}  # host -> its workers; 0 when it is down
-        self._known = threading.Condition()  # notified when _workers changes
+            self._calls, self.fleet.hosts, self._clocks, settings.output,
+            self._done_with, self._acknowledged,
+        )  # fmt: skip
         self.callbacks = settings.callbacks
         self._thread = threading.Thread(target=self._run, name="interstate engine", daemon=True)
-        start, turn = boot.prepare(settings.python), threading.Semaphore(OPENING)
-        self._links = [
-            Link(i, host, settings.way(host), settings.open_stream, start,
-                 settings.connect_timeout, turn, self._deliver)
-            for i, host in enumerate(hosts)
-        ]  # fmt: skip
         ending.watch(self)
         self._thread.start()
-        for link in self._links:
-            link.open()
+        self.fleet.open_all()
         try:
             boot.shipment()  # made here while they are being opened
         except Exception as error:
@@ -88,106 +81,131 @@ class Engine:
 
     # ------------------------------------------------------------------ for users' threads
 
-    @property
-    def broken(self) -> InterstateError | None:
-        """Why no call is taken any more: the initializer failed, or all was ended."""
-        return self._pool.broken
-
-    @property
-    def lost(self) -> InterstateError | None:
-        """Why no call can run any more: no host is left."""
-        return self._pool.lost
-
     def new_future(self) -> RemoteFuture[Any]:
         """Return the Future of a call that may be submitted."""
         call = next(self._numbers)
         return RemoteFuture(call, self)
 
-    def submit(
-        self,
-        future: RemoteFuture[Any],
-        content: bytes,
-        blobs: Sequence[Blob],
-        name: str,
-        host: int | None,
-    ) -> None:
+    def submit(self, call: Call, host: int | None, retries: int) -> None:
         """Run a call, on any host or on one; its Future tells of it."""
-        self._calls[future.call] = Call(future, content, blobs, name)
-        self._inbox.put(future.call if host is None else events.Submitted([future.call], host))
+        number = call.future.call
+        self._calls[number] = call
+        if host is None and not retries:
+            self._inbox.put(number)
+        else:
+            self._inbox.put(events.Submitted([number], host, retries))
 
     def close(self, *, cancel: bool = False) -> None:
         """End when all calls have ended; cancel those that wait if asked.  Returns at once."""
         self._inbox.put(events.Closing(cancel))
 
-    def abort(self, error: InterstateError) -> None:
-        """End now, and what runs with it.  Returns at once."""
+    def abort(self, error: InterstateError, how: int = KILL) -> None:
+        """End now, and by a signal what runs.  Returns at once."""
+        self._inbox.put(lambda: self._begin_to_end(how))
         self._inbox.put(events.Broken(error))
         self._inbox.put(events.Closing())
 
+    def add(self, hosts: Sequence[Host]) -> None:
+        """Run calls on these hosts, too.  Returns at once."""
+        self._inbox.put(lambda: self._add(hosts))
+
+    def remove(self, hosts: Sequence[Host], *, now: bool) -> None:
+        """Run no more calls on these hosts.  Returns at once."""
+        self._inbox.put(lambda: self._remove(hosts, now))
+
     def join(self) -> None:
         """Wait for the end; a thread of our own, which cannot wait for itself, returns at once."""
-        if not self._owns(threading.current_thread()):
+        thread = threading.current_thread()
+        if not (self._owns(thread) or self.callbacks.owns(thread)):
             self._thread.join()
-
-    def count_workers(self) -> int:
-        """Wait until each host is up or down, and return how many workers there are."""
-        with self._known:
-            self._known.wait_for(lambda: len(self._workers) == len(self._hosts))
-            return sum(self._workers.values())
 
     def cancelled(self, call: int) -> None:
         """A Future was cancelled: forget its call."""
         self._inbox.put(events.Cancelled(call))
 
+    def revoke(self, future: RemoteFuture[Any], *, wait: bool = True) -> None:
+        """Cancel a call that waits on a host; wait until it is known whether it does."""
+        answered = threading.Event()
+        self._inbox.put(lambda: self._take_back(future, wire.REVOKE, answered))
+        if wait and not self._owns(threading.current_thread()):
+            answered.wait(_REVOKING)
+            if not answered.is_set():
+                self._inbox.put(lambda: self._no_more_unwanted(future))
+
+    def stop(self, future: RemoteFuture[Any]) -> None:
+        """Stop a call that runs, or cancel it.  Returns at once."""
+        self._inbox.put(lambda: self._take_back(future, wire.STOP, threading.Event()))
+
+    def forked(self) -> None:
+        """This is a child of the process that has our threads."""
+        self.is_elsewhere = True
+
+    def check_process(self) -> None:
+        """Raise a RuntimeError in a forked child, where nothing would ever happen."""
+        if self.is_elsewhere:
+            raise RuntimeError(
+                f"this SSHExecutor belongs to another process, and cannot be used in process "
+                f"{os.getpid()}, which was forked from that: make one here, after the fork"
+            )
+
     def _owns(self, thread: threading.Thread) -> bool:
-        return (
-            thread is self._thread
-            or any(link.owns(thread) for link in self._links)
-            or self.callbacks.owns(thread)
-        )
+        return thread is self._thread or self.fleet.owns(thread)
 
     # ------------------------------------------------------------------- the engine's thread
 
     def _run(self) -> None:
         try:
-            while not self._pool.finished:
+            while not self.pool.finished:
                 self._step(self._posted())
+                self.fleet.beat(time.monotonic())
         except Exception as error:  # a mistake of ours: nobody may wait for ever because of it
             self._give_up(error)
-        for link in self._links:
-            link.join()
-        self._settings.close()
+        self.fleet.join()
         self.callbacks.close()
 
     def _give_up(self, error: Exception) -> None:
         _log.critical("Interstate failed, and ends what it ran", exc_info=error)
         broken = BrokenSSHExecutor(f"Interstate itself failed: {error!r}; please report it")
         broken.__cause__ = error
-        self._pool.broken = broken
-        for link in self._links:
-            link.close()
+        self.pool.broken = broken
         for call in list(self._calls.values()):
             fail(call.future, broken)
+        self.fleet.abandon(KILL, _REVOKING)
 
     def _posted(self) -> list[events.Event]:
-        """Wait for what is posted, and return all that is."""
+        """Wait for what is posted, or due, and return all that is; do the tasks."""
         happened: list[events.Event] = []
-        while not happened or not self._inbox.empty():
-            item = self._inbox.get()
-            if isinstance(item, int):
-                events.add_submitted(happened, item)
-            else:
-                happened.append(item)
+        with contextlib.suppress(queue.Empty):
+            item = self._inbox.get(timeout=self._until_due())
+            while True:
+                if isinstance(item, int):
+                    events.add_submitted(happened, item)
+                elif isinstance(item, tuple):
+                    happened.append(item)
+                else:
+                    happened += item() or ()
+                if self._inbox.empty():
+                    break
+                item = self._inbox.get()
+        if self._wake is not None and time.monotonic() >= self._wake:
+            happened.append(events.Tick())
         return happened
+
+    def _until_due(self) -> float:
+        due = self.fleet.next_beat
+        if self._wake is not None and self._wake < due:
+            due = self._wake
+        return min(max(0.0, due - time.monotonic()), _LONGEST)
 
     def _step(self, happened: list[events.Event], outcomes: dict[int, Any] | None = None) -> None:
         """Let the Pool decide, and do what it says: send first, then settle."""
         with self._lock:
             self._let_wait_again(happened)
-            commands = self._pool.handle(happened, time.monotonic())
+            commands = self.pool.handle(happened, time.monotonic())
             sends = self._claim(commands)
+            self._wake = self.pool.wake
         for host, calls in sends.items():
-            self._send(self._links[host], calls)
+            self._send(self.fleet[host], calls)
         for command in commands:
             perform = _PERFORM.get(type(command))
             if perform is not None:
@@ -198,6 +216,7 @@ class Engine:
         for event in happened:
             if type(event) is events.Returned:
                 for entry in filter(None, map(self._calls.get, event.calls)):
+                    entry.host = -1
                     entry.future.wait_again()
 
     def _claim(self, commands: list[events.Command]) -> dict[int, list[Call]]:
@@ -209,7 +228,9 @@ class Engine:
                 unsent = [n for n in command.calls if not self._claim_one(command.host, n, calls)]
                 if unsent:
                     gone = events.Unsent(command.host, unsent)
-                    commands += self._pool.handle([gone], time.monotonic())
+                    commands += self.pool.handle([gone], time.monotonic())
+            elif isinstance(command, events.Again):
+                self._let_run_again(command.calls)
         return sends
 
     def _claim_one(self, host: int, number: int, calls: list[Call]) -> bool:
@@ -217,15 +238,25 @@ class Engine:
         if not set_running(call.future):
             del self._calls[number]
             return False
-        call.host, call.future.host = host, self._hosts[host]
+        call.host, call.future.host = host, self.fleet.hosts[host]
+        call.future.attempts += 1
         calls.append(call)
         return True
+
+    def _let_run_again(self, numbers: Sequence[int]) -> None:
+        """What happened to calls is undone: they wait, and what they printed is forgotten."""
+        for call in map(self._calls.__getitem__, numbers):
+            self._settings.output.ended((call.host, call.future.call))
+            call.arriving, call.stopped, call.host = None, b"", -1
+            call.future.wait_anew()
+            if call.unwanted:
+                call.future.cancel_here()
 
     @staticmethod
     def _send(link: Link, calls: list[Call]) -> None:
         frames = []
         for call in calls:
-            frame = wire.encode(wire.CALL, call.future.call, call.content)
+            frame = frames_of(call)
             if call.blobs:
                 link.send_with(call.future.call, call.blobs, frame)
             else:
@@ -240,16 +271,7 @@ class Engine:
 
     def _settle_one(self, call: Call, outcome: Any, now: float) -> None:
         self._ended(call, isinstance(outcome, HostMemoryError))
-        future = call.future
-        future.finished_at = now
-        if not isinstance(outcome, payload.Outcome):
-            set_outcome(future, False, outcome)
-            return
-        ended = outcome.started + outcome.seconds + self._clocks[call.host]
-        if ended < now:
-            future.finished_at = ended
-        future.started_at = future.finished_at - outcome.seconds
-        set_outcome(future, *result_of(outcome, call.name, future.host))
+        settle(call, outcome, self._clocks[call.host], now)
 
     def _fail(self, command: events.Fail, outcomes: dict[int, Any]) -> None:
         for call in command.calls:
@@ -262,61 +284,116 @@ class Engine:
         if entry.host >= 0 and entry.blobs:
             self._done_with(entry.host, entry.future.call, refused)
         entry.content, entry.blobs = b"", ()  # an exception's traceback may lead to it for long
+        entry.answer()
 
     def _done_with(self, host: int, call: int, refused: bool = False) -> None:
-        self._links[host].done_with(call, refused)
+        self.fleet[host].done_with(call, refused)
 
     def _drop(self, command: events.Drop, outcomes: dict[int, Any]) -> None:
         for call in command.calls:
             entry = self._calls.pop(call)
-            if entry.future.cancel():
+            entry.future.wait_again()
+            if entry.future.cancel_here():
                 set_running(entry.future)  # tells who waits
+            self._ended(entry)
 
     def _recall(self, command: events.Recall, outcomes: dict[int, Any]) -> None:
         limit = wire.COUNT.pack(command.limit)
-        self._links[command.host].send(wire.encode(wire.RECALL, 0, limit))
+        self.fleet[command.host].send(wire.encode(wire.RECALL, 0, limit))
+
+    def _open(self, command: events.Open, outcomes: dict[int, Any]) -> None:
+        self.fleet.open_anew(command.host)
 
     def _close(self, command: events.Close, outcomes: dict[int, Any]) -> None:
-        self._links[command.host].close()
+        self.fleet[command.host].close(self._last_signal)
+        self._inbox.put(self.fleet.hurry)
+
+    # ------------------------------------------------------------- tasks of the engine's thread
+
+    def _begin_to_end(self, how: int) -> None:
+        self._last_signal = how
+
+    def _add(self, hosts: Sequence[Host]) -> list[events.Event]:
+        added: list[events.Event] = []
+        for host in hosts:
+            index = self.fleet.add(host)
+            self.fleet[index].open()
+            added.append(events.Added(index))
+        return added
+
+    def _remove(self, hosts: Sequence[Host], now: bool) -> list[events.Event]:
+        return [
+            events.Removed(index, HostLost(f"{host}: it was removed from the executor", host), now)
+            for index, host in enumerate(self.fleet.hosts)
+            if host in hosts
+        ]
+
+    def _take_back(self, future: RemoteFuture[Any], kind: int, answered: threading.Event) -> None:
+        """Ask for a call that was sent, or stop it; one that waits here is cancelled."""
+        call = self._calls.get(future.call)
+        if call is None or (kind == wire.REVOKE and future.started_at is not None):
+            answered.set()
+        elif call.host < 0:
+            future.cancel_here()
+            answered.set()
+        else:
+            call.unwanted, call.answered = True, answered
+            self.fleet[call.host].send_in_line(wire.encode(kind, future.call))
+
+    def _no_more_unwanted(self, future: RemoteFuture[Any]) -> None:
+        """The host did not say in time whether the call has started: it goes on."""
+        call = self._calls.get(future.call)
+        if call is not None:
+            call.unwanted, call.answered = False, None
 
     # ----------------------------------------------------------------------- from the links
 
-    def _deliver(self, host: int, message: Up | Arrived | Down) -> None:
+    def _deliver(self, host: int, message: Message) -> None:
         if isinstance(message, Arrived):
             self._arrived(host, message.frames)
         elif isinstance(message, Up):
             self._up(host, message.hello)
+        elif isinstance(message, Away):
+            _log.warning("%s: %s; its calls go on there, and we try to get back to it",
+                         self.fleet.hosts[host], message.why)  # fmt: skip
+            self._inbox.put(events.Away(host))
+        elif isinstance(message, Back):
+            _log.info("%s: it is there again", self.fleet.hosts[host])
+            self._inbox.put(events.Back(host))
         else:
-            self._note_workers(host, 0)
-            self._inbox.put(events.Down(host, message.error))
+            self._down(host, message)
 
     def _up(self, host: int, hello: boot.Hello) -> None:
-        workers = self._settings.workers_per_host or hello.cpus
-        config = {
-            "workers": workers,
-            "owner": boot.owner(),
-            "initializer": self._settings.initializer,
-        }
+        workers = self._settings.workers_on(hello)
         self._clocks[host] = time.time() - hello.time
-        self._links[host].send(wire.encode(wire.CONFIG, 0, pickle.dumps(config, protocol=4)))
+        config = self._settings.config_for(hello)
+        self.fleet[host].send(wire.encode(wire.CONFIG, 0, config))
         self._inbox.put(events.Up(host, workers))
-        self._note_workers(host, workers)  # who waited for it submits after the Up
+        self.fleet.note_workers(host, workers)  # who waited for it submits after the Up
 
-    def _note_workers(self, host: int, workers: int) -> None:
-        with self._known:
-            self._workers[host] = workers
-            self._known.notify_all()
+    def _down(self, host: int, message: Down) -> None:
+        if self.fleet.workers_of(host) and not self.pool.closing:
+            _log.warning("%s; calls that may have begun there fail, unless they may be tried again",
+                         message.error)  # fmt: skip
+        self.fleet.note_workers(host, 0)
+        self._inbox.put(events.Down(host, message.error, message.unsent))
+
+    def _acknowledged(self, host: int, count: int) -> None:
+        self.fleet[host].acknowledged(count)
 
     def _arrived(self, host: int, frames: list[wire.Frame]) -> None:
         news = self._arrivals.read(host, frames)
         if news.happened:
             self._step(news.happened, news.outcomes)
+            if self.pool.finished:
+                self._inbox.put(self.fleet.hurry)
 
 
 _PERFORM: dict[type, Callable[[Engine, Any, dict[int, Any]], None]] = {
     events.Settle: Engine._settle,
     events.Fail: Engine._fail,
     events.Drop: Engine._drop,
+    events.Open: Engine._open,
     events.Close: Engine._close,
     events.Recall: Engine._recall,
 }

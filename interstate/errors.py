@@ -7,7 +7,7 @@ worker or the way to them failed, or that an exception could not be brought home
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, CancelledError
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class BootError(HostError):
 
 
 class HostLost(HostError, BrokenExecutor):
-    """The connection to a host ended while calls of ours were running there."""
+    """A host was lost: its agent ended, or there was no way back to it in time."""
 
 
 class HostMemoryError(HostError, MemoryError):
@@ -70,6 +70,37 @@ class WorkerDied(InterstateError, BrokenExecutor):
         super().__init__(message)
         self.host = host
         self.exit_status = exit_status
+
+
+class CallTimeout(InterstateError, TimeoutError):
+    """A call ran for longer than its `timeout` allows, and was stopped.
+
+    Its `__cause__` is how it ended then: a KeyboardInterrupt, whose traceback says where it was,
+    or a WorkerDied, if it did not end by itself.
+
+    Args:
+        message: What happened, and on which host.
+        host: The host that it happened on.
+    """
+
+    def __init__(self, message: str, host: Host | None = None) -> None:
+        super().__init__(message)
+        self.host = host
+
+
+class CallTerminated(InterstateError, CancelledError):
+    """A call that was running was stopped by `RemoteFuture.terminate`.
+
+    Its `__cause__` is how it ended then, as with CallTimeout.
+
+    Args:
+        message: What happened, and on which host.
+        host: The host that it happened on.
+    """
+
+    def __init__(self, message: str, host: Host | None = None) -> None:
+        super().__init__(message)
+        self.host = host
 
 
 class RemoteError(InterstateError):

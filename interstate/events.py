@@ -5,6 +5,7 @@ One is about many calls where many come together; the calls are known by their n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .errors import HostError, InterstateError
@@ -13,10 +14,11 @@ from .errors import HostError, InterstateError
 
 
 class Submitted(NamedTuple):
-    """Calls are there to be run, anywhere or on one host."""
+    """Calls are there to be run, anywhere or on one host; each may be tried so often again."""
 
     calls: list[int]
     host: int | None = None
+    retries: int = 0
 
 
 class Cancelled(NamedTuple):
@@ -39,11 +41,45 @@ class Up(NamedTuple):
     workers: int
 
 
+class Away(NamedTuple):
+    """The connection to a host is lost; its calls go on there, and it may be back soon."""
+
+    host: int
+
+
+class Back(NamedTuple):
+    """A host that was away is there again."""
+
+    host: int
+
+
 class Down(NamedTuple):
-    """A host is gone for good."""
+    """A host is gone, and with it what ran there; some of its calls were never sent."""
 
     host: int
     error: HostError
+    unsent: Sequence[int] = ()
+
+
+class Added(NamedTuple):
+    """There is one more host, of that index, which is being connected to."""
+
+    host: int
+
+
+class Removed(NamedTuple):
+    """A host is to be used no more: when its calls have ended, or at once."""
+
+    host: int
+    error: HostError  # what those fail with that it takes down
+    now: bool = False
+
+
+class Died(NamedTuple):
+    """The worker died that ran a call of a host."""
+
+    host: int
+    call: int
 
 
 class Done(NamedTuple):
@@ -68,6 +104,17 @@ class Returned(NamedTuple):
     calls: list[int]
 
 
+class Revoked(NamedTuple):
+    """A call came back that is not wanted any more."""
+
+    host: int
+    call: int
+
+
+class Tick(NamedTuple):
+    """Time has passed: it is `Pool.wake`, or later."""
+
+
 class Broken(NamedTuple):
     """The pool can't be used any more, though hosts may be up."""
 
@@ -80,13 +127,16 @@ class Closing(NamedTuple):
     cancel: bool = False
 
 
-Event = Submitted | Cancelled | Unsent | Up | Down | Started | Done | Returned | Broken | Closing
+Event = (
+    Submitted | Cancelled | Unsent | Added | Removed | Up | Away | Back | Down
+    | Started | Done | Died | Returned | Revoked | Tick | Broken | Closing
+)  # fmt: skip
 
 
 def add_submitted(events: list[Event], call: int) -> None:
-    """Add that a call was submitted, to run anywhere; several in a row become one event."""
+    """Add that a call was submitted, to run once, anywhere; several in a row become one event."""
     last = events[-1] if events else None
-    if isinstance(last, Submitted) and last.host is None:
+    if isinstance(last, Submitted) and last.host is None and not last.retries:
         last.calls.append(call)
     else:
         events.append(Submitted([call]))
@@ -131,6 +181,18 @@ class Drop(NamedTuple):
     calls: list[int]
 
 
+class Again(NamedTuple):
+    """Calls that were sent wait again, to be run anew."""
+
+    calls: list[int]
+
+
+class Open(NamedTuple):
+    """Connect to a host anew."""
+
+    host: int
+
+
 class Close(NamedTuple):
     """Close the link to a host: it has nothing more to do."""
 
@@ -144,4 +206,4 @@ class Recall(NamedTuple):
     limit: int
 
 
-Command = Send | Settle | Fail | Drop | Close | Recall
+Command = Send | Settle | Fail | Drop | Again | Open | Close | Recall

@@ -8,10 +8,12 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from .errors import ExecuteError, RemoteError
-from .executor import SSHExecutor, check_function
+from .executor import SSHExecutor
 from .hosts import Host, expand
 from .output import Lines, Plain
 from .remote.environ import Environ
+from .submitting import check_function
+from .view import options_from
 
 
 def execute(
@@ -20,6 +22,7 @@ def execute(
     hosts: str | Host | Iterable[str | Host] | None = None,
     via: str | Host | Iterable[str | Host] | None = None,
     *,
+    timeout: float | None = None,
     return_exceptions: bool = False,
     **executor_options: Any,
 ) -> Any:
@@ -31,6 +34,8 @@ def execute(
         host: The one host to run on; give this or `hosts`.
         hosts: The hosts to run on: URLs, aliases, ranges or Hosts; the slices are in their order.
         via: The jump host that they are reached through, or several, in order.
+        timeout: How long `fn` may run on each host, seconds; then it is stopped there, and raises
+            CallTimeout.
         return_exceptions: Return a failed host's exception in place of its result.
         executor_options: What SSHExecutor takes besides.  Unless said otherwise, there is one
             worker a host, and output is shown here as it comes: plain from one host; from several
@@ -52,7 +57,8 @@ def execute(
     if host is not None and len(places) != 1:
         raise ValueError(f"host={host!r} names {len(places)} hosts; give them as hosts=")
     executor_options.setdefault("output", Plain() if len(places) == 1 else Lines(labelled=True))
-    futures = _run_on_each(fn, takes_environ, places, via, executor_options)
+    with SSHExecutor(places, via, **{"workers_per_host": 1, **executor_options}) as executor:
+        futures = _run_on_each(executor, fn, takes_environ, places, timeout)
     if len(futures) == 1 and not return_exceptions:
         result = futures[0].result()  # raises its own exception, with its traceback
         return result if host is not None else [result]
@@ -65,24 +71,24 @@ def execute(
 
 
 def _run_on_each(
+    executor: SSHExecutor,
     fn: Callable[..., Any],
     takes_environ: bool,
     places: list[Host],
-    via: Any,
-    options: dict[str, Any],
+    timeout: float | None,
 ) -> list[Future[Any]]:
     """The Futures, all done, of `fn` on each place."""
-    with SSHExecutor(places, via, **{"workers_per_host": 1, **options}) as executor:
-        try:
-            futures: list[Future[Any]] = []
-            for index, place in enumerate(places):
-                environ = Environ(index, len(places), str(place))
-                args = (environ,) if takes_environ else ()
-                futures.append(executor._submit(index, fn, args, {}))
-            wait(futures)
-        except BaseException:  # Ctrl-C: do not wait for what runs over there
-            executor._abort()
-            raise
+    options = options_from(executor._options, timeout, None, None)
+    try:
+        futures: list[Future[Any]] = []
+        for index, place in enumerate(places):
+            environ = Environ(index, len(places), str(place))
+            args = (environ,) if takes_environ else ()
+            futures.append(executor._submit(index, fn, args, {}, options=options))
+        wait(futures)
+    except BaseException:  # Ctrl-C: do not wait for what runs over there
+        executor._abort()
+        raise
     return futures
 
 

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import collections
-import itertools
-import pickle
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal
 
 from . import ending, limits
-from . import engine as engines
-from .blobs import Blob, blobs
+from .blobs import Blob
 from .callbacks import Callbacks
+from .calls import Call
+from .engine import KILL, TERMINATE, Engine
 from .errors import BrokenSSHExecutor, InterstateError
+from .fleet import OPENING, Reach
 from .future import RemoteFuture
 from .hosts import Host, expand
+from .hosttable import HostTable
+from .link import Patience
 from .output import Lines, Output, Told
 from .remote import payload
-from .remote.chunked import Chunked
+from .settings import Settings
 from .ssh import SSH, USER_CONFIG, ConfigSource
-
-P = ParamSpec("P")
-T = TypeVar("T")
-Dump = Callable[  # a call as bytes, and what is large in it
-    [Callable[..., Any], tuple[Any, ...], dict[str, Any]], tuple[bytes, Sequence[Blob]]
-]
+from .submitting import CallOptions, Submitting
+from .view import View, check_number, options_from
 
 
-class SSHExecutor(Executor):
+class SSHExecutor(Submitting):
     """Runs calls on other computers over SSH.
 
     Connecting begins at once, in the background; calls run on the hosts that are up.  Nothing needs
@@ -56,6 +51,16 @@ class SSHExecutor(Executor):
         password: Called with (Host, prompt) for a key's passphrase or a password, in place of
             asking on the terminal; returns it.
         connect_timeout: How long it may take until a host is ready, seconds.
+        retries: How often a call may be tried again, elsewhere maybe, if its host or worker was
+            lost while it ran; it may have had effects already.  What had not started is not lost
+            with a host, and needs none.
+        reconnect: How long the connection to a host may be missing, seconds: for so long calls go
+            on over there, and a host that was lost is tried again while none else is there.  0: a
+            lost connection ends what runs there, and the host is not used any more.
+        heartbeat: Each end is heard of at least so often, seconds; a connection that is silent for
+            three times as long counts as lost.
+        grace: How long a call that is to stop may take to end by itself, seconds.
+        max_calls_per_worker: After so many calls a worker process is replaced; None: never.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -79,27 +84,37 @@ class SSHExecutor(Executor):
         ssh_config: ConfigSource = USER_CONFIG,
         password: Callable[[Host, str], str] | None = None,
         connect_timeout: float = 30.0,
+        retries: int = 0,
+        reconnect: float = 60.0,
+        heartbeat: float = 15.0,
+        grace: float = 5.0,
+        max_calls_per_worker: int | None = None,
     ) -> None:
         self._hosts = expand(hosts)
-        _check_positive("workers_per_host", workers_per_host, int)
-        _check_positive("connect_timeout", connect_timeout, int | float)
+        check_number("workers_per_host", workers_per_host, int)
+        check_number("connect_timeout", connect_timeout)
+        check_number("reconnect", reconnect, or_zero=True)
+        check_number("heartbeat", heartbeat)
+        check_number("grace", grace, or_zero=True)
+        check_number("max_calls_per_worker", max_calls_per_worker, int)
+        self._options = options_from(CallOptions(), None, retries, None)
         _check_callable("initializer", initializer)
         _check_callable("password", password)
         callbacks = Callbacks()
-        ssh = SSH([] if via is None else expand(via), ssh_config=ssh_config, password=password)
-        limits.make_room(ssh.files(self._hosts, engines.OPENING))
+        hops = [] if via is None else expand(via)
+        self._ssh = ssh = SSH(hops, ssh_config=ssh_config, password=password)
+        limits.make_room(ssh.files(self._hosts, OPENING))
         self._lock = threading.Lock()  # guards _shut, and that nothing is submitted after it
         self._shut = False
-        self._engine = engines.Engine(
+        patience = Patience(connect_timeout, heartbeat, reconnect)
+        self._engine = Engine(
             self._hosts,
-            engines.Settings(
+            Settings(
+                Reach(python, patience, ssh.open, ssh.way, ssh.close),
                 workers_per_host=workers_per_host,
-                python=python,
                 initializer=initializer and payload.dump_call(initializer, initargs, {}),
-                connect_timeout=connect_timeout,
-                open_stream=ssh.open,
-                way=ssh.way,
-                close=ssh.close,
+                grace=grace,
+                max_calls=max_calls_per_worker,
                 output=_output(output, len(self._hosts), callbacks.run),
                 callbacks=callbacks,
             ),
@@ -110,72 +125,65 @@ class SSHExecutor(Executor):
         hosts = str(self._hosts[0]) if len(self._hosts) == 1 else f"{len(self._hosts)} hosts"
         return f"<SSHExecutor on {hosts}{': shut down' if self._shut else ''}>"
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RemoteFuture[T]:
-        """Run `fn(*args, **kwargs)` on a host.
+    @property
+    def hosts(self) -> HostTable:
+        """The hosts and what they are doing: a live sequence of HostStatus; print it."""
+        return HostTable(self._engine)
 
-        What goes wrong with the call is told by its Future, and not here: a PicklingError that says
-        which object cannot be pickled, or a HostError or BrokenSSHExecutor when no host is left.
+    def with_options(
+        self, *, timeout: float | None = None, retries: int | None = None, name: str | None = None
+    ) -> View:
+        """Return an executor that shares the hosts and connections of this one.
 
-        Args:
-            fn: Any callable: a function of a script or a notebook, a lambda, a closure.
-
-        Returns:
-            The call's Future.
-
-        Raises:
-            TypeError: `fn` is not callable.
-            RuntimeError: The executor has been shut down, or the interpreter is.
-            BrokenSSHExecutor: The initializer has failed.
-        """
-        check_function(fn)
-        return self._submit(None, fn, args, kwargs)
-
-    def map(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int = 1,
-        buffersize: int | None = None,
-    ) -> Iterator[T]:
-        """Run `fn` for each item, as the built-in `map`; return its results in the items' order.
+        It is shut down on its own, and this one is not with it.
 
         Args:
-            fn: Called with one item of each iterable.
-            iterables: Consumed at once, unless `buffersize` is given.
-            timeout: How long the iterator may wait for its next result, counted from now, seconds.
-            chunksize: How many items travel and run as one call.
-            buffersize: How many calls may be submitted whose results were not yet taken; the
-                iterables are consumed as results are.
-
-        Returns:
-            An iterator over the results.  It raises what a call raised where its result would be,
-            and TimeoutError when a result is not there in time.
+            timeout: How long each call may run, seconds; then it is interrupted, killed after the
+                executor's `grace` if that did not end it, and raises CallTimeout.
+            retries: How often a call may be tried again, if its host or worker is lost; default: as
+                here.
+            name: What its calls are called in messages; default: as their functions are.
 
         Raises:
-            ValueError: `chunksize` or `buffersize` is less than 1.
-            TypeError: `fn` is not callable, or `buffersize` is no integer.
+            TypeError: An option is of the wrong type.
+            ValueError: One is out of range.
         """
-        check_function(fn)
-        if chunksize < 1:
-            raise ValueError("chunksize must be >= 1.")
-        if buffersize is not None and not isinstance(buffersize, int):
-            raise TypeError("buffersize must be an integer or None")
-        if buffersize is not None and buffersize < 1:
-            raise ValueError("buffersize must be None or > 0")
-        deadline = None if timeout is None else time.monotonic() + timeout
-        called: Callable[..., Any] = fn
-        items: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
-        if chunksize > 1:
-            called, chunks = Chunked(fn), _cut(items, chunksize)
-            items = ((chunk,) for chunk in chunks)
-        dump = _dumper(called)
-        submitted: Iterator[Future[Any]] = (
-            self._submit(None, called, item, {}, dump) for item in items
-        )
-        ahead = collections.deque(itertools.islice(submitted, buffersize))
-        results = _results(ahead, submitted, deadline)
-        return results if chunksize == 1 else _items(results)
+        return View(self, options_from(self._options, timeout, retries, name))
+
+    def add_hosts(self, hosts: str | Host | Iterable[str | Host]) -> None:
+        """Connect to more hosts, and run calls there too.  Returns at once.
+
+        Raises:
+            TypeError, ValueError, OSError: As for the hosts that an executor is made with.
+            RuntimeError: The executor has been shut down.
+        """
+        more = expand(hosts)
+        self._check_process()
+        limits.make_room(self._ssh.files(more, OPENING))
+        with self._lock:
+            self._check_open()
+            self._engine.add(more)
+
+    def remove_hosts(self, hosts: str | Host | Iterable[str | Host], *, now: bool = False) -> None:
+        """Run no more calls on some hosts, and leave them.  Returns at once.
+
+        When none is left, calls wait until others are added.
+
+        Args:
+            hosts: As they were given.
+            now: Leave at once: what runs there is lost, as with a host that is lost; default: when
+                the calls that have begun there have ended.
+
+        Raises:
+            TypeError, ValueError: A host is malformed, or the executor has none like it.
+        """
+        leaving = expand(hosts)
+        known = set(self._engine.fleet.hosts)
+        unknown = [str(host) for host in leaving if host not in known]
+        if unknown:
+            raise ValueError(f"the executor has no host {', '.join(unknown)}")
+        self._check_process()
+        self._engine.remove(leaving, now=now)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; the hosts are left when those that were submitted have ended.
@@ -184,6 +192,8 @@ class SSHExecutor(Executor):
             wait: Return only then.
             cancel_futures: Cancel the calls that have not started, those too that wait on a host.
         """
+        if self._engine.is_elsewhere:
+            return  # it goes on in the process that this one was forked from
         with self._lock:
             self._shut = True
             self._engine.close(cancel=cancel_futures)
@@ -204,131 +214,72 @@ class SSHExecutor(Executor):
     @property
     def _max_workers(self) -> int:
         """How many workers there are; asked for by libraries that cut work to fit."""
-        return max(1, self._engine.count_workers())
+        return max(1, self._engine.fleet.count_workers())
 
     @property
     def _broken(self) -> InterstateError | Literal[False]:
         """Why no call can run any more, as the pools of the standard library have it."""
-        return self._engine.broken or self._engine.lost or False
+        return self._engine.pool.broken or self._engine.pool.lost or False
 
-    def _submit(
+    def _new_future(self) -> RemoteFuture[Any]:
+        return self._engine.new_future()
+
+    def _post(
         self,
+        future: RemoteFuture[Any],
+        pickled: tuple[bytes, Sequence[Blob]] | None,
+        name: str,
+        options: CallOptions,
         host: int | None,
-        fn: Callable[..., T],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        dump: Dump | None = None,
-    ) -> RemoteFuture[T]:
-        """Submit to any host, or to the one of that index."""
-        future = self._engine.new_future()
-        content: bytes | None = None
-        try:
-            content, large = (dump or _dumped)(fn, args, kwargs)
-        except pickle.PicklingError as error:
-            future.set_running_or_notify_cancel()
-            future.set_exception(error)
-        name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
+    ) -> None:
+        self._check_process()
         with self._lock:
             self._check_open()
-            if content is not None:
-                self._engine.submit(future, content, large, name, host)
-        return future
+            if pickled is not None:
+                call = Call(future, *pickled, name, options.timeout)
+                self._engine.submit(call, host, options.retries)
 
-    def _abort(self) -> None:
+    def terminate_workers(self) -> None:
+        """End the executor now, and what runs over there by SIGTERM; what takes longer than the
+        grace, by SIGKILL.  Returns at once.
+
+        Calls that have not ended fail with BrokenSSHExecutor, those that have not started are
+        cancelled.
+        """
+        self._end_now(TERMINATE)
+
+    def kill_workers(self) -> None:
+        """The same by SIGKILL, without any grace."""
+        self._end_now(KILL)
+
+    def _end_now(self, how: int) -> None:
+        self.shutdown(wait=False, cancel_futures=True)
+        self._abort(how)
+
+    def _abort(self, how: int = KILL) -> None:
         """End at once, and with it what runs over there."""
         with self._lock:
             self._shut = True
-            self._engine.abort(BrokenSSHExecutor("the executor was ended while calls were running"))
+            error = BrokenSSHExecutor("the executor was ended while calls were running")
+            self._engine.abort(error, how)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "an SSHExecutor cannot travel: a call cannot submit to the executor that runs it, "
+            "whose workers might all wait for one another; return, and submit more here"
+        )
+
+    def _check_process(self) -> None:
+        self._engine.check_process()
 
     def _check_open(self) -> None:
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if ending.begun.is_set():
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
-        error = self._engine.broken
+        error = self._engine.pool.broken
         if error is not None:
             raise BrokenSSHExecutor(f"no call can run any more: {error}") from error
-
-
-def _dumped(
-    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[bytes, Sequence[Blob]]:
-    """A call as bytes, and what is large in it."""
-    small = None if kwargs else payload.dump_small_call(fn, args)
-    if small is not None:
-        return small, ()
-    large = _Large()
-    return payload.dump_call(fn, args, kwargs, large.store), large
-
-
-def _dumper(fn: Callable[..., Any]) -> Dump:
-    """What dumps the calls of one function, which is dumped but once."""
-    large = _Large()
-    try:
-        function = payload.dump_function(fn, large.store)
-    except pickle.PicklingError:
-        return _dumped  # which says so for each call
-
-    def dump(
-        fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[bytes, Sequence[Blob]]:
-        small = function.small_call(args)
-        if small is not None:
-            return small, large
-        more = _Large(large)
-        return payload.dump_arguments(function, fn, args, kwargs, more.store), more
-
-    return dump
-
-
-class _Large(list[Blob]):
-    """What is large in a call."""
-
-    def store(self, part: memoryview) -> int:
-        self.append(blobs.take(part))
-        return self[-1].number
-
-
-def check_function(fn: Any) -> None:
-    """Raise a TypeError that quotes what was given to be run, if that cannot be called."""
-    if not callable(fn):
-        raise TypeError(f"fn must be callable, not {type(fn).__name__}: {fn!r}")
-
-
-def _cut(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    return iter(lambda: list(itertools.islice(items, size)), [])
-
-
-def _results(
-    futures: collections.deque[Future[Any]],
-    more: Iterator[Future[Any]],
-    deadline: float | None,
-) -> Iterator[Any]:
-    """Yield results in order, keeping no reference to them; at the end cancel what is left."""
-    try:
-        while futures:
-            yield _take_result(futures, deadline)
-            futures.extend(itertools.islice(more, 1))
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _items(lists: Iterator[list[Any]]) -> Iterator[Any]:
-    """Yield what is in lists, keeping no reference to it; can be closed, as `_results` can."""
-    for items in lists:
-        items.reverse()
-        while items:
-            yield items.pop()
-
-
-def _take_result(futures: collections.deque[Future[Any]], deadline: float | None) -> Any:
-    future = futures.popleft()
-    try:
-        return future.result(None if deadline is None else deadline - time.monotonic())
-    finally:
-        future.cancel()  # it was not in time
-        del future
 
 
 def _output(output: Any, hosts: int, run: Callable[[Callable[[], object]], None]) -> Output:
@@ -341,15 +292,6 @@ def _output(output: Any, hosts: int, run: Callable[[Callable[[], object]], None]
     if callable(output):
         return Told(output, run)
     raise ValueError(f'output must be "capture", "stream" or a callable, not {output!r}')
-
-
-def _check_positive(name: str, value: Any, kind: Any) -> None:
-    if value is None:
-        return
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, not {type(value).__name__}: {value!r}")
-    if not value > 0:
-        raise ValueError(f"{name} must be greater than 0, not {value!r}")
 
 
 def _check_callable(name: str, value: Any) -> None:

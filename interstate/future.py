@@ -18,9 +18,19 @@ class Owner(Protocol):
     """Whom a Future tells, and whose threads it uses."""
 
     callbacks: Callbacks
+    is_elsewhere: bool  # this is a forked child of the process that has its threads
 
     def cancelled(self, call: int) -> None:
         """A Future was cancelled."""
+
+    def revoke(self, future: RemoteFuture[Any], *, wait: bool = True) -> None:
+        """Cancel a call that was sent, unless it has started."""
+
+    def stop(self, future: RemoteFuture[Any]) -> None:
+        """Stop a call."""
+
+    def check_process(self) -> None:
+        """Raise a RuntimeError in a forked child, where nothing would ever happen."""
 
 
 class _Condition:
@@ -62,11 +72,13 @@ class RemoteFuture(Future[T]):
         started_at: When it started, as Unix time in seconds, by this computer's clock; None until
             that is known.
         finished_at: When it ended, likewise.
+        attempts: How often it was sent to a host, and not returned from there unstarted.
     """
 
     host: Host | None = None
     started_at: float | None = None
     finished_at: float | None = None
+    attempts: int = 0
     _printed: Sequence[tuple[int, bytes]] = ()
 
     def __init__(self, call: int, owner: Owner) -> None:
@@ -97,17 +109,59 @@ class RemoteFuture(Future[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """Return what the call returned, or raise what it raised."""
+        if self._owner.is_elsewhere and not self.done():
+            self._owner.check_process()
         value = super().result(timeout)
         if self._exception is None:
             return value
         raise self._exception  # one that is falsey is overlooked there
 
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the call raised, or None."""
+        if self._owner.is_elsewhere and not self.done():
+            self._owner.check_process()
+        return super().exception(timeout)
+
     def cancel(self) -> bool:
-        """Cancel the call if it was not sent to a host yet; return whether it is cancelled."""
+        """Cancel the call if it has not started; return whether it is cancelled.
+
+        Where it waits on a host, that is asked to return it, and its answer waited for, two seconds
+        at most.
+        """
+        if not self.cancel_here() and self._may_wait_there():
+            self._owner.revoke(self)
+        return self.cancelled()
+
+    def give_up(self) -> None:
+        """Cancel the call if it has not started, without waiting to know whether it has."""
+        if not self.cancel_here() and self._may_wait_there():
+            self._owner.revoke(self, wait=False)
+
+    def terminate(self) -> None:
+        """Stop the call, if it has not ended, and what it has started; returns at once.
+
+        If it runs, it is interrupted, as by Ctrl-C, and killed if it does not end within the grace
+        of its executor.  The Future then raises CallTerminated, or returns what the call returned
+        all the same.  If it has not started, it is cancelled.
+        """
+        if not self.cancel_here() and not self.done():
+            self._owner.stop(self)
+
+    def cancel_here(self) -> bool:
+        """Cancel the call if it was not sent; return whether it is cancelled."""
         cancelled = super().cancel()
         if cancelled:
             self._owner.cancelled(self.call)
         return cancelled
+
+    def _may_wait_there(self) -> bool:
+        return self.started_at is None and not self.done()
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Future cannot travel: what it waits for comes to this computer only; pass its "
+            "result() to the call"
+        )
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
         """Call `fn` with this Future when it is done; at once when it is.
@@ -138,6 +192,15 @@ class RemoteFuture(Future[T]):
             if self._state == _base.RUNNING:
                 self._state = _base.PENDING
                 self.host = None
+                self.attempts -= 1
+
+    def wait_anew(self) -> None:
+        """Undo it: the call was begun, maybe, and will run again."""
+        with self._condition:
+            if self._state == _base.RUNNING:
+                self._state = _base.PENDING
+                self.host = self.started_at = None
+                self._printed = ()
 
     def _text(self, *streams: int) -> str:
         data = b"".join(data for stream, data in list(self._printed) if stream in streams)

@@ -2,23 +2,33 @@
 
 One thread opens the way and waits for its end; another writes (see `writer`), so that a slow host
 blocks only itself.  What happens is told to `deliver`, by the thread that it happened in.
+
+When the connection is lost, the agent lives on for a while.  The link then opens another one, which
+the agent takes over, and both ends go on with the byte after the last that came (see `ledger`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from . import boot
 from .blobs import Blob
-from .errors import BootError, HostError, HostLost
+from .errors import AuthenticationError, BootError, HostError, HostKeyError, HostLost
 from .hosts import Host
 from .remote import wire
 from .writer import Writer
 
+BEAT_CHECKS = 3  # how often in a heartbeat `tick` is to be called
 _IDLE_BLOBS = 1 / 8  # of a host's memory, for blobs that no call uses at the time
+_FAREWELL = 0.7  # seconds that an agent may take to end what runs there, and itself
+_VISIT = 1.0  # seconds for an attempt to end it by another way, when it does not hear us
+_FIRST_ATTEMPT = 5.0  # seconds that the first attempt to get back to a host may take
+_PAUSES = 0.1, 5.0  # seconds between attempts: the first and the longest
 
 
 class Up(NamedTuple):
@@ -33,13 +43,39 @@ class Arrived(NamedTuple):
     frames: list[wire.Frame]
 
 
+class Away(NamedTuple):
+    """The connection is lost, for this reason; another one is being opened."""
+
+    why: str
+
+
+class Back(NamedTuple):
+    """The agent has another connection, and nothing is lost."""
+
+
 class Down(NamedTuple):
-    """It is over, and nothing will come any more."""
+    """It is over, and nothing will come any more; of some calls nothing was sent."""
 
     error: HostError
+    unsent: Sequence[int] = ()
 
 
-Deliver = Callable[[int, Up | Arrived | Down], None]
+Message = Up | Arrived | Away | Back | Down
+Deliver = Callable[[int, Message], None]
+
+
+class Patience(NamedTuple):
+    """How long things may take, seconds.
+
+    Attributes:
+        connect: Opening, until HELLO.
+        heartbeat: Each end is heard of so often.
+        reconnect: A lost connection may be missing for so long.
+    """
+
+    connect: float
+    heartbeat: float
+    reconnect: float
 
 
 class Link:
@@ -51,7 +87,7 @@ class Link:
         way: How it is reached, in words, for errors.
         open_stream: Runs a line at the host's login, by a deadline, and returns its byte stream.
         start: How to start the agent.
-        timeout: How long opening may take, until HELLO, seconds.
+        patience: How long things may take.
         turn: Held while opening, so that not all hosts open at once.
         deliver: Told of what happens.
     """
@@ -63,7 +99,7 @@ class Link:
         way: str,
         open_stream: Callable[[Host, str, float], boot.Stream],
         start: boot.Start,
-        timeout: float,
+        patience: Patience,
         turn: threading.Semaphore,
         deliver: Deliver,
     ) -> None:
@@ -72,20 +108,29 @@ class Link:
         self.way = way
         self._open_stream = open_stream
         self._start = start
-        self._timeout = timeout
+        self._patience = patience
         self._turn = turn
         self._deliver = deliver
-        self._lock = threading.Lock()  # guards the next three
+        self._lock = threading.Lock()  # guards the next four
         self._stream: boot.Stream | None = None
         self._writer: Writer | None = None  # there is one from Up on
+        self._opening = True  # the thread is opening a way, which may take it long
         self._over = False
+        self._closing = threading.Event()
+        self._ends_by = float("inf")  # when closing
+        self._door = b""  # where the agent can be brought another channel
+        self._decoder = wire.Decoder(wire.LONGEST)
+        self._received = 0  # bytes
+        self._acknowledged = 0  # of these
+        self._heard = self._said = time.monotonic()
+        self._written = 0  # what the writer had written then
         self._receiving: threading.Thread | None = None  # the one that frames are handled on
         self._thread = threading.Thread(
             target=self._run, name=f"interstate {host} link", daemon=True
         )
 
     def __repr__(self) -> str:
-        state = "down" if self._over else "up" if self._writer else "opening"
+        state = "down" if self._over else "opening" if self._opening else "up"
         return f"<Link to {self.host}: {state}>"
 
     def open(self) -> None:
@@ -105,6 +150,11 @@ class Link:
         if self._writer is not None:
             self._writer.send_with(call, blobs, frame)
 
+    def send_in_line(self, frame: bytes) -> None:
+        """Send a frame that must not overtake a call with blobs; likewise."""
+        if self._writer is not None:
+            self._writer.send_in_line(frame)
+
     def done_with(self, call: int, refused: bool = False) -> None:
         """A call that was sent with blobs has ended, come back, or was refused for want of them.
 
@@ -113,35 +163,80 @@ class Link:
         if self._writer is not None:
             self._writer.done_with(call, refused)
 
-    def close(self) -> None:
-        """End the link; a Down follows, or has come."""
-        with self._lock:
-            opening, stream = self._writer is None, self._stream
-        if opening:  # the thread that opens may be stuck in it for a while: do not wait for it
-            self._end(HostLost(f"{self.host}: closed before it was connected", self.host))
-        if stream is not None:
-            stream.close()
-
-    def join(self) -> None:
-        """Wait for the end of the threads of a link that was up."""
+    def acknowledged(self, count: int) -> None:
+        """The host has that many bytes of ours; raises ProtocolError if it cannot."""
         if self._writer is not None:
-            for thread in (self._thread, self._writer.thread):
-                if thread is not threading.current_thread():
-                    thread.join()
+            self._writer.acknowledged(count)
+
+    def close(self, signal: int) -> None:
+        """End the link, and by a signal what runs there; a Down follows, or has come."""
+        with self._lock:
+            opening, stream, writer = self._opening, self._stream, self._writer
+        self._closing.set()
+        self._ends_by = time.monotonic() + _FAREWELL
+        if opening or writer is None:  # whoever opens may be stuck in it: do not wait for it
+            self._end(HostLost(self._say("closed while it was not connected"), self.host))
+            if stream is not None:
+                stream.close()
+        else:
+            writer.end(wire.encode(wire.END, 0, wire.COUNT.pack(signal)))
+
+    def tick(self, now: float) -> bool:
+        """See to it that both ends are heard of; to be called BEAT_CHECKS times a heartbeat.
+
+        Returns whether the link is to end, and its time is short.
+        """
+        stream = self._stream
+        if self._opening or self._over or stream is None or self._writer is None:
+            return False
+        if now >= self._ends_by:
+            stream.close()  # it had its time
+        check = self._patience.heartbeat / BEAT_CHECKS
+        if self._writer.written != self._written:
+            self._written, self._said = self._writer.written, now
+        elif now - self._said > self._patience.heartbeat - 1.5 * check:
+            self._said = now
+            self._acknowledge()
+        if now - self._heard > wire.BEATS * self._patience.heartbeat - check:
+            stream.close()  # who reads sees the end, and tells of it
+        return self._closing.is_set()
+
+    def hang_up(self) -> None:
+        """End the connection, without a word to the agent."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def excuse(self, now: float) -> None:
+        """We were not there to hear anything until now."""
+        self._heard = max(self._heard, now)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has a thread that runs."""
+        return self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of the threads, but not for one that is stuck in opening.
+
+        Args:
+            timeout: How long for each, seconds.
+        """
+        if self._writer is not None:
+            stuck = threading.current_thread(), self._thread if self._opening else None
+            for thread in (self._writer.thread, self._thread):
+                if thread not in stuck:
+                    thread.join(timeout)
 
     def owns(self, thread: threading.Thread) -> bool:
         """Whether a thread is one of this link's, or the one that what arrives is handled on."""
         writer = self._writer.thread if self._writer else None
         return thread in (self._thread, writer, self._receiving)
 
+    # ---------------------------------------------------------------- the link's own thread
+
     def _run(self) -> None:
         try:
-            stream, decoder, frames = self._open()
-            if stream is None:
-                return
-            self._receive(frames)
-            stream.pump(lambda data: self._receive(decoder.receive(data)))
-            error: HostError = HostLost(self._say("the connection was lost"), self.host)
+            error: HostError = self._live()
         except HostError as known:
             error = known
         except (wire.ProtocolError, OSError) as obstacle:
@@ -151,52 +246,144 @@ class Link:
             error.__cause__ = obstacle
         self._end(error)
 
-    def _open(self) -> tuple[boot.Stream | None, wire.Decoder, list[wire.Frame]]:
+    def _live(self) -> HostError:
+        """Be connected, again and again; return why that is over."""
+        stream, more = self._open()
+        while stream is not None:
+            if more:
+                self._receive(more)
+            stream.pump(self._receive)
+            if stream.finished:
+                return HostLost(self._say("its agent has ended"), self.host)
+            if self._closing.is_set():
+                self._dismiss()
+            if self._over or self._closing.is_set() or not self._patience.reconnect:
+                break
+            stream, more = self._reopen(stream)
+        return HostLost(self._say("the connection was lost"), self.host)
+
+    def _open(self) -> tuple[boot.Stream | None, bytes]:
         """Connect and start the agent; no stream when the link was closed meanwhile."""
         with self._turn:
             if self._over:
-                return None, wire.Decoder(), []
-            deadline = time.monotonic() + self._timeout
-            stream = self._open_stream(self.host, self._start.command, deadline)
-            with self._lock:
-                self._stream = stream
-            if self._over:
-                stream.close()
-                return None, wire.Decoder(), []
-            hello, decoder, frames = self._boot(stream, deadline)
+                return None, b""
+            deadline = time.monotonic() + self._patience.connect
+            stream = self._connect(deadline)
+            with self._closed_at(stream, deadline):
+                hello, more = self._boot(stream, deadline)
         idle_blobs = int(hello.memory * _IDLE_BLOBS)
         writer = Writer(stream, idle_blobs, f"interstate {self.host} writer")
         writer.thread.start()
+        self._door = hello.door
+        self._heard = self._said = time.monotonic()
         with self._lock:
             if not self._over:
-                self._writer = writer
+                self._writer, self._opening = writer, False
         if self._writer is None:  # closed just now: an Up must not follow the Down
             writer.close()
-            return None, wire.Decoder(), []
+            return None, b""
         self._deliver(self.index, Up(hello))
-        return stream, decoder, frames
+        return stream, more
 
-    def _boot(
-        self, stream: boot.Stream, deadline: float
-    ) -> tuple[boot.Hello, wire.Decoder, list[wire.Frame]]:
-        """Start the agent; closing the stream is what ends the wait for one that does not come."""
+    def _connect(self, deadline: float) -> boot.Stream:
+        stream = self._open_stream(self.host, self._start.command, deadline)
+        with self._lock:
+            self._stream = stream
+        if self._over:
+            stream.close()
+        return stream
+
+    def _boot(self, stream: boot.Stream, deadline: float) -> tuple[boot.Hello, bytes]:
+        try:
+            hello, self._received, more = boot.await_hello(stream, self._start)
+        except (boot.NoAgentError, OSError) as obstacle:
+            late = time.monotonic() >= deadline
+            what = f"no agent within {self._patience.connect:g} s" if late else str(obstacle)
+            raise BootError(self._say(what), self.host) from None
+        return hello, more
+
+    @contextlib.contextmanager
+    def _closed_at(self, stream: boot.Stream, deadline: float) -> Iterator[None]:
+        """Closing the stream is what ends the wait for an answer that does not come."""
         alarm = threading.Timer(max(0.0, deadline - time.monotonic()), stream.close)
         alarm.daemon = True
         alarm.start()
         try:
-            return boot.await_hello(stream, self._start)
-        except (boot.NoAgentError, OSError) as obstacle:
-            late = time.monotonic() >= deadline
-            what = f"no agent within {self._timeout:g} s" if late else str(obstacle)
-            raise BootError(self._say(what), self.host) from None
+            yield
         finally:
             alarm.cancel()
             alarm.join()
 
-    def _receive(self, frames: list[wire.Frame]) -> None:
+    # ------------------------------------------------------------------- a lost connection
+
+    def _reopen(self, lost: boot.Stream) -> tuple[boot.Stream, bytes]:
+        """Get back to the agent, in time; raises a HostError when that fails."""
+        end = time.monotonic() + self._patience.reconnect
+        silent = time.monotonic() - self._heard > self._patience.heartbeat
+        why = "it has fallen silent" if silent else "the connection was lost"
+        with self._lock:
+            self._opening = True
+        lost.close()
+        self._deliver(self.index, Away(why))
+        for attempt, pause in enumerate(_pauses()):
+            try:
+                return self._try_again(_FIRST_ATTEMPT * 2**attempt, end)
+            except boot.AgentGoneError:
+                gone = self._say(f"{why}, and then its agent had ended")
+                raise HostLost(gone, self.host) from None
+            except (AuthenticationError, HostKeyError):
+                raise
+            except (HostError, boot.NoAgentError, OSError) as obstacle:
+                left = end - time.monotonic()
+                if left <= 0 or self._closing.wait(min(pause, left)):
+                    raise self._given_up(why, obstacle) from obstacle
+        raise AssertionError("there is always another attempt")
+
+    def _try_again(self, seconds: float, end: float) -> tuple[boot.Stream, bytes]:
+        with self._turn:
+            stream = self._connect(min(end, time.monotonic() + seconds))
+            with self._closed_at(stream, end):
+                patience = min(wire.BEATS * self._patience.heartbeat, self._patience.reconnect)
+                count, more = boot.resume(stream, self._start, self._door, self._received, patience)
+        if self._writer is not None:
+            self._writer.resume(stream, count)
+        self._acknowledged = self._received
+        self._heard = time.monotonic()
+        with self._lock:
+            if self._over:  # closed just now: nothing may follow the Down
+                raise HostLost(self._say("closed while it was not connected"), self.host)
+            self._opening = False
+        self._deliver(self.index, Back())
+        return stream, more
+
+    def _dismiss(self) -> None:
+        """End an agent that did not hear us: what was on its way to it may have been too much."""
+        deadline = time.monotonic() + _VISIT
+        with contextlib.suppress(HostError, boot.NoAgentError, OSError):  # it ends by itself, later
+            stream = self._connect(deadline)
+            with self._closed_at(stream, deadline):
+                boot.dismiss(stream, self._start, self._door, _VISIT)
+
+    def _given_up(self, why: str, obstacle: Exception) -> HostLost:
+        limit = f"{self._patience.reconnect:g} s"
+        what = f"{why}, and there was no way back within {limit}: {obstacle}"
+        return HostLost(self._say(what), self.host)
+
+    # -------------------------------------------------------------------------- what comes
+
+    def _receive(self, data: bytes) -> None:
         self._receiving = threading.current_thread()
+        self._heard = time.monotonic()
+        self._received += len(data)
+        frames = self._decoder.receive(data)
         if frames:
             self._deliver(self.index, Arrived(frames))
+        if self._received - self._acknowledged >= wire.SURE:
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        self._acknowledged = self._received
+        self.send(wire.encode(wire.ACK, self._received))
 
     def _end(self, error: HostError) -> None:
         with self._lock:
@@ -207,7 +394,18 @@ class Link:
             writer.close()
         if stream is not None:
             stream.close()
-        self._deliver(self.index, Down(error))
+        unsent: Sequence[int] = ()
+        if writer is not None and writer.thread is not threading.current_thread():
+            unsent = writer.wind_up()  # it is nowhere that a closed stream would keep it
+        self._deliver(self.index, Down(error, unsent))
 
     def _say(self, what: str) -> str:
         return f"{self.host} ({self.way}): {what}"
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds to wait between attempts, for ever: growing, and never the same."""
+    pause, longest = _PAUSES
+    while True:
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # spreads a crowd, hides nothing
+        pause = min(2 * pause, longest)

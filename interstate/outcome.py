@@ -5,9 +5,30 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from .errors import RemoteError, WorkerDied
+from .calls import Call, set_outcome
+from .errors import CallTerminated, CallTimeout, InterstateError, RemoteError, WorkerDied
 from .hosts import Host
-from .remote import payload
+from .remote import payload, wire
+
+
+def settle(call: Call, outcome: Any, behind: float, now: float) -> None:
+    """Let its Future hold how a call ended, and when.
+
+    Args:
+        outcome: An Outcome, or the exception that stands for it.
+        behind: How far the clock over there is behind ours, seconds.
+        now: Unix time.
+    """
+    future = call.future
+    future.finished_at = now
+    ok, value = False, outcome
+    if isinstance(outcome, payload.Outcome):
+        future.finished_at = min(now, outcome.started + outcome.seconds + behind)
+        future.started_at = future.finished_at - outcome.seconds
+        ok, value = result_of(outcome, call.name, future.host)
+    if call.stopped and not ok:
+        value = stopped(call, value)
+    set_outcome(future, ok, value)
 
 
 def result_of(outcome: payload.Outcome, name: str, host: Host | None) -> tuple[bool, Any]:
@@ -53,15 +74,32 @@ def _as_raised(error: Any, what: str) -> BaseException:
     return error
 
 
-def worker_died(status: int, what: str, host: Host) -> WorkerDied:
+def worker_died(status: int, what: str, host: Host, attempts: int = 1) -> WorkerDied:
     """The exception for a call whose worker ended before it.
 
     Args:
         status: The process's exit status; negative: the number of the signal that ended it.
         what: What it ran, for the message.
         host: Where.
+        attempts: How often it was tried.
     """
-    return WorkerDied(f"{host}: the worker process that ran {what} {_ended(status)}", host, status)
+    tried = f"; it was tried {attempts} times" if attempts > 1 else ""
+    message = f"{host}: the worker process that ran {what} {_ended(status)}{tried}"
+    return WorkerDied(message, host, status)
+
+
+def stopped(call: Call, error: BaseException) -> InterstateError:
+    """The exception for a call that was told to stop, and then ended by that error."""
+    what = f"{call.name} on {call.future.host}"
+    problem: InterstateError
+    if call.stopped == wire.AT_LIMIT:
+        what += f" ran for longer than its timeout of {call.timeout:g} s, and was stopped"
+        problem = CallTimeout(what, call.future.host)
+    else:
+        problem = CallTerminated(f"{what} was stopped, as was asked for", call.future.host)
+    interrupted = isinstance(error, RemoteError) and isinstance(error.__cause__, KeyboardInterrupt)
+    problem.__cause__ = error.__cause__ if interrupted else error
+    return problem
 
 
 def _ended(status: int) -> str:

@@ -5,73 +5,79 @@ are, and their Futures, is the engine's.  One event or command is about many cal
 together: what is done once for each call is what the Pool costs.
 
     a call:  waiting -> running on a host -> gone
-    a host:  connecting -> up -> down
+    a host:  connecting -> up -> away -> up; lost -> connecting anew, or gone (see `comebacks`)
 
-A host with a free worker gets the next call; hosts take turns.  Only when every worker of every
-host is busy do calls queue up on hosts (see `room`), and on none more than its share of what is to
-be done.  They can be had back until they start: when a host is stuck in long calls, when another
-one has nothing to do, and when what has not started is to be cancelled.
+Which host a call goes to is decided in `dispatch`.  Calls that were sent can be had back until they
+start: when a host is stuck in long calls, when another one has nothing to do, and when what has not
+started is to be cancelled.
+
+When a host is lost, or a worker dies, a call that may have begun there fails, unless it may be
+tried again; what was never sent goes to another host.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .errors import BrokenSSHExecutor, HostError, InterstateError
+from .comebacks import Comebacks
+from .dispatch import Dispatch
+from .errors import HostError, InterstateError
 from .events import (
+    Added,
+    Again,
+    Away,
+    Back,
     Broken,
     Cancelled,
     Close,
     Closing,
     Command,
+    Died,
     Done,
     Down,
     Drop,
     Event,
     Fail,
-    Recall,
+    Open,
+    Removed,
     Returned,
+    Revoked,
     Send,
     Settle,
     Started,
     Submitted,
+    Tick,
     Unsent,
     Up,
 )
+from .retries import Retries
 from .room import HostState
 
 
-class Pool:
+class Pool(Dispatch):
     """The state of every call and host.
 
     Args:
         hosts: How many hosts there are; they are known by their index.
+        patience: How long none but lost hosts may be there before all is given up, seconds; 0: a
+            lost host is not tried again.
     """
 
-    def __init__(self, hosts: int) -> None:
-        self._hosts = {index: HostState(index) for index in range(hosts)}
-        self._waiting: deque[int] = deque()  # for any host; may hold calls cancelled since
-        self._wanted: set[int] = set()  # the calls that wait, for any host or for one
-        self._turns: deque[HostState] = deque()  # hosts that may have a free worker
-        self._queues: deque[HostState] = deque()  # hosts that may have room beyond their workers
-        self._lenders: deque[HostState] = deque()  # hosts that may have calls to spare
-        self._ahead: dict[int, HostState] = {}  # hosts that have more calls than workers
-        self._resting: dict[int, HostState] = {}  # hosts that may be closed, when closing
-        self._idle: HostState | None = None  # one that got a free worker in this `handle`
-        self._sends: dict[int, list[int]] = {}  # what this `handle` sends to each host
-        self._workers = 0  # of all hosts that are up
-        self._running = 0  # calls, on all hosts
-        self._errors: dict[int, HostError] = {}
-        self._closing = False
+    def __init__(self, hosts: int, patience: float = 0.0) -> None:
+        super().__init__(hosts)
+        self._retries = Retries()
+        self._leaving: dict[int, HostState] = {}  # hosts that are to go when their calls have ended
+        self._lost: set[int] = set()  # hosts that are tried again
+        self._vacant = False  # the last host was taken away, and another one may be added
+        self._comebacks = Comebacks(patience)
         self._cancelling = False  # what has not started, and comes back, is cancelled
         self.broken: InterstateError | None = None  # by a Broken
         self.lost: InterstateError | None = None  # since no host is left
 
     def __repr__(self) -> str:
         hosts = ", ".join(
-            f"{h.index}: {len(h.running)}/{h.depth}" if h.up else f"{h.index}: connecting"
+            f"{h.index}: {len(h.running)}/{h.depth}" if h.up else f"{h.index}: {self.state(h)}"
             for h in self._hosts.values()
         )
         return f"<Pool: {len(self._wanted)} waiting; {hosts or 'no hosts'}>"
@@ -89,6 +95,8 @@ class Pool:
         if self._sends:
             commands += [Send(host, calls) for host, calls in self._sends.items()]
             self._sends = {}
+        if self._leaving:
+            self._close_leaving(commands)
         if self._resting and not self._wanted and not self._ahead:
             self._close_resting(commands)
         return commands
@@ -98,16 +106,46 @@ class Pool:
         """Whether every host is gone, and no call will come."""
         return self._closing and not self._hosts
 
+    @property
+    def closing(self) -> bool:
+        """Whether no call will come."""
+        return self._closing
+
+    @property
+    def errors(self) -> dict[int, HostError]:
+        """Why each host was lost last."""
+        return self._comebacks.errors
+
+    @property
+    def wake(self) -> float | None:
+        """When a Tick is to come, if nothing happens before."""
+        return self._comebacks.wake
+
+    def hosts(self) -> list[HostState]:
+        """Those that are there, or may be again."""
+        return list(self._hosts.values())
+
+    def state(self, host: HostState) -> str:
+        """What a host is doing, in a word."""
+        if host.closing:
+            return "leaving"
+        if host.up:
+            return "up"
+        if host.away:
+            return "away"
+        return "lost" if host.was_up else "connecting"
+
     # --------------------------------------------------------------------------- events
 
     def _submitted(self, event: Submitted, now: float, commands: list[Command]) -> None:
         error = self.broken or self.lost
         if event.host is not None and event.host not in self._hosts:
-            error = self._errors[event.host]
+            error = self._comebacks.errors.get(event.host) or self._comebacks.no_host_left()
         if error is not None:
             commands.append(Fail(event.calls, error))
             return
         self._wanted.update(event.calls)
+        self._retries.allow(event.calls, event.retries)
         if event.host is None:
             self._waiting.extend(event.calls)
         else:
@@ -117,19 +155,56 @@ class Pool:
     def _cancelled(self, event: Cancelled, now: float, commands: list[Command]) -> None:
         if event.call in self._wanted:
             self._wanted.remove(event.call)
-            commands.append(Drop([event.call]))
+            self._drop([event.call], commands)
 
     def _unsent(self, event: Unsent, now: float, commands: list[Command]) -> None:
         host = self._hosts[event.host]
-        self._remove(host, event.calls)
+        self._retries.forget(self._remove(host, event.calls))
         self._offer(host, now)
 
+    def _added(self, event: Added, now: float, commands: list[Command]) -> None:
+        self._hosts[event.host] = HostState(event.host)
+        self.lost, self._vacant = None, False
+
+    def _removed(self, event: Removed, now: float, commands: list[Command]) -> None:
+        host = self._hosts.get(event.host)
+        if host is None:
+            return
+        self._fail(self._taken(host.own, len(host.own)), event.error, commands)
+        if self._comebacks.waits(host.index):
+            self._forget(host)
+            self._vacant = True
+            self._look_for_hosts(now, commands)
+            return
+        host.closing = host.leaving = True
+        self._leaving[host.index] = host
+        if event.now:
+            self._lose(host, event.error, (), commands)
+        elif host.spare > 0:
+            self._recall(host, host.spare, commands)
+
     def _up(self, event: Up, now: float, commands: list[Command]) -> None:
-        host = self._hosts[event.host]
-        host.up = True
+        host = self._hosts.get(event.host)
+        if host is None:
+            return  # it was removed
+        host.up = host.was_up = True
+        host.up_since = now
         host.workers = host.depth = event.workers
         self._workers += event.workers
+        self._lost.discard(host.index)
+        self._comebacks.given_up(True, now)
         self._offer(host, now)
+
+    def _away(self, event: Away, now: float, commands: list[Command]) -> None:
+        host = self._hosts.get(event.host)
+        if host is not None and host.up:
+            host.up, host.away = False, True
+
+    def _back(self, event: Back, now: float, commands: list[Command]) -> None:
+        host = self._hosts.get(event.host)
+        if host is not None and host.away:
+            host.up, host.away = True, False
+            self._offer(host, now)
 
     def _started(self, event: Started, now: float, commands: list[Command]) -> None:
         host = self._hosts.get(event.host)
@@ -146,8 +221,21 @@ class Pool:
         calls = self._remove(host, event.calls)
         if calls:  # else they were given up before
             host.learn(event.calls, event.seconds, now, bool(self._waiting or host.own))
-            commands.append(Settle(calls))
+            self._settle(calls, commands)
             self._offer(host, now)
+
+    def _died(self, event: Died, now: float, commands: list[Command]) -> None:
+        host = self._hosts.get(event.host)
+        if host is None:
+            return
+        only = host.only & {event.call}
+        if not self._remove(host, [event.call]):
+            return
+        if self._retries.spend(event.call):
+            self._run_again(host, [event.call], only, commands)
+        else:
+            self._settle([event.call], commands)
+        self._offer(host, now)
 
     def _returned(self, event: Returned, now: float, commands: list[Command]) -> None:
         host = self._hosts.get(event.host)
@@ -158,28 +246,43 @@ class Pool:
         only = host.only & set(event.calls)
         calls = self._remove(host, event.calls)
         if self._cancelling:
-            commands.append(Drop(calls))
+            self._drop(calls, commands)
             calls = []
-        self._wanted.update(calls)
-        host.own.extendleft(call for call in calls if call in only)
-        self._waiting.extendleft(call for call in calls if call not in only)
+        self._wait_again(host, calls, only)
         self._offer(host, now)
         self._lend(host)
 
+    def _revoked(self, event: Revoked, now: float, commands: list[Command]) -> None:
+        host = self._hosts.get(event.host)
+        if host is not None:
+            self._drop(self._remove(host, [event.call]), commands)
+            self._offer(host, now)
+
     def _down(self, event: Down, now: float, commands: list[Command]) -> None:
-        host = self._hosts.pop(event.host, None)
+        host = self._hosts.get(event.host)
         if host is None:
             return
-        self._errors[event.host] = event.error
-        self._workers -= host.workers
-        lost = [*self._remove(host, list(host.running)), *self._taken(host.own, len(host.own))]
-        host.up = False
-        self._sends.pop(event.host, None)  # they are among the lost
+        unsent = [*event.unsent, *self._sends.pop(event.host, ())]
+        again = self._comebacks.expected(host, event.error)
+        self._vacant = host.leaving
+        if not host.leaving:
+            self._comebacks.errors[event.host] = event.error
+        self._forget(host)
+        if again:
+            self._hosts[event.host] = self._comebacks.schedule(host, now)
+            self._lost.add(event.host)
+        self._lose(host, event.error, unsent, commands)
         self._resting.pop(event.host, None)
-        self._fail(lost, event.error, commands)
-        if not self._hosts:
-            self.lost = _no_host_left(self._errors)
-            self._fail(self._take_all(), self.broken or self.lost, commands)
+        if again and self._closing:
+            self._resting[event.host] = self._hosts[event.host]
+        elif not again:
+            self._fail(self._taken(host.own, len(host.own)), event.error, commands)
+        self._look_for_hosts(now, commands)
+        self._open_due(now, commands)
+
+    def _tick(self, event: Tick, now: float, commands: list[Command]) -> None:
+        self._look_for_hosts(now, commands)
+        self._open_due(now, commands)
 
     def _broke(self, event: Broken, now: float, commands: list[Command]) -> None:
         for host in self._hosts.values():
@@ -194,116 +297,93 @@ class Pool:
         if event.cancel:
             self._cancelling = True
             self._dispatch(now)  # a call that had a free worker has started, however late we learn
-            dropped = self._take_all()
-            if dropped:
-                commands.append(Drop(dropped))
+            self._drop(self._take_all(), commands)
             for host in self._ahead.values():
                 self._recall(host, len(host.running) - host.workers, commands)
+        self._look_for_hosts(now, commands)
+
+    def _settle(self, calls: list[int], commands: list[Command]) -> None:
+        self._retries.forget(calls)
+        commands.append(Settle(calls))
 
     def _fail(self, calls: list[int], error: InterstateError, commands: list[Command]) -> None:
         if calls:
+            self._retries.forget(calls)
             commands.append(Fail(calls, error))
 
-    # --------------------------------------------------------------------------- calls
+    def _drop(self, calls: list[int], commands: list[Command]) -> None:
+        if calls:
+            self._retries.forget(calls)
+            commands.append(Drop(calls))
 
-    def _taken(self, queue: deque[int], count: int) -> list[int]:
-        """Take calls off the front of a queue; return those that are still wanted."""
-        wanted = self._wanted
-        front = [queue.popleft() for _ in range(min(count, len(queue)))]
-        calls = [call for call in front if call in wanted]
-        wanted.difference_update(calls)
-        return calls
+    # ---------------------------------------------------------------------- hosts that are lost
 
-    def _take_all(self) -> list[int]:
-        calls = sorted(self._wanted)  # as they were submitted
-        self._wanted.clear()
-        return calls
+    def _forget(self, host: HostState) -> None:
+        """A host is not there any more."""
+        del self._hosts[host.index]
+        self._workers -= host.workers if host.up or host.away else 0
+        host.up = host.away = False
+        self._comebacks.forget(host.index)
+        self._lost.discard(host.index)
+        self._resting.pop(host.index, None)
+        self._leaving.pop(host.index, None)
 
-    def _send(self, host: HostState, calls: list[int], now: float) -> None:
-        if not calls:
-            return
-        host.send(calls, now)
-        self._running += len(calls)
-        if len(host.running) > host.workers:
-            self._ahead[host.index] = host
-            self._lend(host)
-        if host.index in self._sends:
-            self._sends[host.index] += calls
-        else:
-            self._sends[host.index] = calls
+    def _lose(
+        self, host: HostState, error: HostError, unsent: Iterable[int], commands: list[Command]
+    ) -> None:
+        """What a host had is lost there: it fails, or runs elsewhere."""
+        never_sent, only = set(unsent), set(host.only)
+        calls = self._remove(host, list(host.running))
+        again = [call for call in calls if call in never_sent or self._retries.spend(call)]
+        here = self._hosts.get(host.index)
+        if here is None or host.closing:
+            stranded = only.intersection(again)
+            again = [call for call in again if call not in stranded]
+        kept = set(again)
+        self._run_again(here or host, again, only, commands)
+        self._fail([call for call in calls if call not in kept], error, commands)
 
-    def _remove(self, host: HostState, calls: list[int]) -> list[int]:
-        """Calls are not on a host any more; return those that were till now."""
-        calls = host.remove(calls)
-        self._running -= len(calls)
-        if len(host.running) <= host.workers:
-            self._ahead.pop(host.index, None)
-            if self._closing and not host.running:
-                self._resting[host.index] = host
-        return calls
+    def _run_again(
+        self, host: HostState, calls: list[int], only: set[int], commands: list[Command]
+    ) -> None:
+        if calls:
+            commands.append(Again(calls))
+            self._wait_again(host, calls, only)
 
-    # ------------------------------------------------------------------------- dispatch
-
-    def _offer(self, host: HostState, now: float) -> None:
-        """Send a host the calls that wait for it alone, then give it its place in the turns."""
-        while host.own and host.room > 0:
-            calls = self._taken(host.own, host.room)
-            host.only.update(calls)
-            self._send(host, calls, now)
-        self._line_up(host)
-
-    def _line_up(self, host: HostState) -> None:
-        if host.free > 0:
-            self._idle = host
-            if not host.in_turns:
-                host.in_turns = True
-                self._turns.append(host)
-        elif host.room > 0 and not host.in_queues:
-            host.in_queues = True
-            self._queues.append(host)
-
-    def _dispatch(self, now: float) -> None:
-        """Send what may run anywhere, for as long as there is a call and a place for it."""
-        waiting, turns, queues = self._waiting, self._turns, self._queues
-        while waiting and turns:
-            host = turns.popleft()
-            host.in_turns = False
-            share = len(waiting) // (len(turns) + 1) or 1
-            self._send(host, self._taken(waiting, min(host.free, share)), now)
-            self._line_up(host)
-        while waiting and queues:
-            host = queues.popleft()
-            host.in_queues = False
-            if host.room > 0:  # it may be down by now, as may be all
-                count = min(host.room, self._share(host))
-                self._send(host, self._taken(waiting, count), now)
-
-    def _share(self, host: HostState) -> int:
-        """How many calls more a host may have, lest others have none to run at the end."""
-        all_calls = len(self._waiting) + self._running
-        return all_calls * host.workers // self._workers - len(host.running)
-
-    def _lend(self, host: HostState) -> None:
-        if not host.in_lenders and host.spare > 0:
-            host.in_lenders = True
-            self._lenders.append(host)
-
-    def _find_work(self, idle: HostState, commands: list[Command]) -> None:
-        """Let a host with free workers have calls that wait on another one."""
-        while self._lenders and not self._waiting and idle.free > 0:
-            host = self._lenders.popleft()
-            host.in_lenders = False
-            if host.spare > 0 and host.worth_asking:
-                self._recall(host, min(host.spare, idle.free), commands)
+    def _look_for_hosts(self, now: float, commands: list[Command]) -> None:
+        """Give up what waits when no host is left that it could run on."""
+        if self._hosts:
+            if not self._comebacks.given_up(len(self._hosts) > len(self._lost), now):
                 return
+        else:
+            self._comebacks.given_up(True, now)  # there is nobody to wait for
+            if self._vacant and not self._closing:
+                return  # others may be added
+        for host in [self._hosts[index] for index in self._lost]:
+            if not self._comebacks.waits(host.index):
+                commands.append(Close(host.index))
+            self._fail(self._taken(host.own, len(host.own)), self._reason(host), commands)
+            self._forget(host)
+        self.lost = self._comebacks.no_host_left()
+        self._fail(self._take_all(), self.broken or self.lost, commands)
 
-    def _recall(self, host: HostState, count: int, commands: list[Command]) -> None:
-        host.asked = True
-        commands.append(Recall(host.index, count))
+    def _reason(self, host: HostState) -> InterstateError:
+        return self._comebacks.errors.get(host.index) or self._comebacks.no_host_left()
+
+    def _open_due(self, now: float, commands: list[Command]) -> None:
+        commands += [Open(host) for host in self._comebacks.due(now)]
+
+    def _close_leaving(self, commands: list[Command]) -> None:
+        for host in list(self._leaving.values()):
+            if not host.running:
+                del self._leaving[host.index]
+                commands.append(Close(host.index))
 
     def _close_resting(self, commands: list[Command]) -> None:
-        for host in self._resting.values():
-            if not host.running and not host.closing:
+        for host in list(self._resting.values()):
+            if self._comebacks.waits(host.index):
+                self._forget(host)
+            elif not host.running and not host.closing:
                 host.closing = True
                 commands.append(Close(host.index))
         self._resting.clear()
@@ -313,7 +393,14 @@ _HANDLERS: dict[type, Callable[[Pool, Any, float, list[Command]], None]] = {
     Submitted: Pool._submitted,
     Cancelled: Pool._cancelled,
     Unsent: Pool._unsent,
+    Added: Pool._added,
+    Removed: Pool._removed,
     Up: Pool._up,
+    Away: Pool._away,
+    Back: Pool._back,
+    Died: Pool._died,
+    Revoked: Pool._revoked,
+    Tick: Pool._tick,
     Started: Pool._started,
     Done: Pool._done,
     Returned: Pool._returned,
@@ -321,14 +408,3 @@ _HANDLERS: dict[type, Callable[[Pool, Any, float, list[Command]], None]] = {
     Broken: Pool._broke,
     Closing: Pool._close,
 }
-
-
-def _no_host_left(errors: dict[int, HostError]) -> InterstateError:
-    """The one host's own error; of several, one that tells of each."""
-    if len(errors) == 1:
-        return next(iter(errors.values()))
-    reasons = "\n".join(f"  {error}" for error in errors.values())
-    return BrokenSSHExecutor(
-        f"none of the {len(errors)} hosts is left to run calls on:\n{reasons}",
-        {str(error.host): error for error in errors.values()},
-    )

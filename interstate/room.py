@@ -42,6 +42,10 @@ class HostState:
 
     index: int
     up: bool = False
+    away: bool = False  # it was up, and is expected back with all its calls
+    was_up: bool = False  # ever; so it is tried again when it is lost
+    up_since: float = 0.0
+    failures: int = 0  # how often it was lost, or not reached again, lately
     workers: int = 0
     depth: int = 0  # how many calls it may have: beyond its workers, some for each quick call
     seconds: float | None = None  # a call's, lately
@@ -59,7 +63,8 @@ class HostState:
     in_queues: bool = False
     in_lenders: bool = False
     asked: bool = False  # it was asked to return calls, since any was sent there
-    closing: bool = False
+    closing: bool = False  # it gets no more calls
+    leaving: bool = False  # since somebody has it removed
 
     @property
     def free(self) -> int:

@@ -374,8 +374,15 @@ class _Nobody:
 
     def __init__(self) -> None:
         self.callbacks: Callbacks = _AtOnce()
+        self.is_elsewhere = False
 
     def cancelled(self, call: int) -> None: ...
+
+    def revoke(self, future: RemoteFuture[Any], *, wait: bool = True) -> None: ...
+
+    def stop(self, future: RemoteFuture[Any]) -> None: ...
+
+    def check_process(self) -> None: ...
 
 
 class _AtOnce(Callbacks):

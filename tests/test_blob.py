@@ -135,7 +135,15 @@ blob._SURE, blob._free_memory = 0, lambda: 1_000_000
 blob.os.fstatvfs = lambda descriptor: type("", (), {"f_bavail": 0, "f_frsize": 1})
 main.main()
 """
-CONFIG = {"workers": 1, "owner": "tests", "initializer": None}
+CONFIG = {
+    "workers": 1,
+    "owner": "tests",
+    "initializer": None,
+    "heartbeat": 100.0,
+    "reconnect": 0.0,
+    "grace": 1.0,
+    "max_calls": None,
+}
 
 
 class Agent:
@@ -161,7 +169,8 @@ class Agent:
     def next(self) -> tuple[int, int, bytes]:
         """The next frame, or piece of one."""
         assert self._process.stdout is not None
-        while not self._frames:
+        while not self._frames or self._frames[0][0] == wire.ACK:
+            del self._frames[:1]
             data = os.read(self._process.stdout.fileno(), 1 << 16)
             assert data, "the agent has ended"
             self._frames += self._decoder.receive(data)

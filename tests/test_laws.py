@@ -12,22 +12,28 @@ HOUSE = Path(__file__).parent.parent / "interstate"
 FILES = sorted(HOUSE.rglob("*.py"))
 CHAIN = {  # each layer, and what of ours it may import
     "executor": {
-        *("blobs", "callbacks", "ending", "engine", "errors", "future", "hosts", "output"),
-        *("limits", "remote", "ssh"),
+        *("blobs", "callbacks", "calls", "ending", "engine", "errors", "fleet", "future", "hosts"),
+        *("hosttable", "limits", "link", "output", "remote", "settings", "ssh", "submitting"),
+        "view",
     },
+    "settings": {"boot", "callbacks", "fleet", "output"},
+    "view": {"blobs", "future", "submitting"},
+    "submitting": {"blobs", "future", "remote"},
+    "hosttable": {"engine", "hosts"},
     "limits": set(),
     "engine": {
         *("arrivals", "blobs", "boot", "callbacks", "calls", "ending", "errors", "events"),
-        *("future", "hosts", "link", "outcome", "output", "pool", "remote"),
+        *("fleet", "future", "hosts", "link", "outcome", "pool", "remote", "settings"),
     },
+    "fleet": {"boot", "hosts", "link"},
     "arrivals": {
         *("arriving", "blobs", "calls", "errors", "events", "hosts", "outcome", "output"),
         "remote",
     },
     "arriving": {"remote"},
-    "calls": {"arriving", "blobs", "errors", "future"},
+    "calls": {"arriving", "blobs", "errors", "future", "remote"},
     "ending": {"errors"},
-    "outcome": {"errors", "hosts", "remote"},
+    "outcome": {"calls", "errors", "hosts", "remote"},
     "callbacks": set(),
     "link": {"blobs", "boot", "errors", "hosts", "remote", "writer"},
     "writer": {"blobs", "boot", "remote", "shelf"},
@@ -35,7 +41,10 @@ CHAIN = {  # each layer, and what of ours it may import
     "blobs": set(),
     "sharing": {"blobs", "remote"},
     "boot": {"remote"},
-    "pool": {"errors", "events", "room"},
+    "pool": {"comebacks", "dispatch", "errors", "events", "retries", "room"},
+    "retries": set(),
+    "dispatch": {"events", "room"},
+    "comebacks": {"errors", "room"},
     "events": {"errors"},
     "room": set(),
     "future": {"callbacks", "hosts"},
@@ -44,13 +53,15 @@ CHAIN = {  # each layer, and what of ours it may import
     "errors": {"hosts"},
 }
 REMOTE = {  # what the layers may import of remote/
-    "executor": {"chunked", "payload"},
-    "engine": {"payload", "wire"},
+    "executor": {"payload"},
+    "submitting": {"chunked", "payload"},
+    "calls": {"wire"},
+    "engine": {"wire"},
     "arrivals": {"payload", "wire"},
     "arriving": {"packer", "payload", "wire"},
-    "outcome": {"payload"},
+    "outcome": {"payload", "wire"},
     "sharing": {"payload"},
-    "writer": {"packer", "wire"},
+    "writer": {"ledger", "packer", "wire"},
     "link": {"wire"},
     "boot": {"wire"},
 }
@@ -87,7 +98,7 @@ def test_imports_go_one_way(layer: str) -> None:
 
 def test_the_pool_is_pure() -> None:
     forbidden = {"threading", "queue", "time", "socket", "paramiko", "asyncio", "logging", "os"}
-    for module in ("pool.py", "room.py", "events.py"):
+    for module in ("pool.py", "dispatch.py", "comebacks.py", "retries.py", "room.py", "events.py"):
         assert not {name.split(".")[0] for name in imports(HOUSE / module)} & forbidden
 
 

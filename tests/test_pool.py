@@ -280,7 +280,7 @@ class World:
             self.ends.update(command.calls)
         elif isinstance(command, events.Recall):
             self.recalls[command.host] = command.limit
-        else:
+        elif isinstance(command, events.Close):
             self.lose(command.host)
 
     def unsend(self, host: int, calls: list[int]) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from interstate import events, pool
-from interstate.remote.agent import MOMENT, PATIENCE
+from interstate.remote.foreman import MOMENT, PATIENCE
 from interstate.remote.slot import DEPTH
 
 OVERHEAD = 30e-6  # seconds between two calls of a worker

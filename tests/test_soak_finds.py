@@ -21,7 +21,7 @@ from interstate.callbacks import Callbacks
 from interstate.errors import BrokenSSHExecutor, HostLost
 from interstate.future import RemoteFuture
 from interstate.hosts import Host
-from interstate.remote import payload
+from interstate.remote import payload, wire
 from interstate.shelf import Shelf
 from interstate.ssh.inbox import Inbox
 from interstate.ssh.wires import Tunnel
@@ -71,7 +71,7 @@ def test_a_call_with_a_large_argument_that_came_back_fails_with_its_host(
         (tmp_path / str(os.getppid())).touch()
         time.sleep(20)
 
-    with SSHExecutor([host], workers_per_host=1, ssh_config=None) as executor:
+    with SSHExecutor([host], workers_per_host=1, ssh_config=None, reconnect=0) as executor:
         quick = [executor.submit(abs, -n) for n in range(400)]  # so that more is sent ahead
         futures: list[Future[Any]] = [executor.submit(long)]
         futures += [executor.submit(bytes.upper, bytes(100_000)) for _ in range(300)]
@@ -147,6 +147,8 @@ def test_no_frame_overtakes_one_that_the_thread_has_begun_to_write() -> None:
     stream.begun.wait()
     writer.send(b"second")
     stream.go_on.set()
+    while len(b"".join(stream.frames)) < len(b"firstsecond"):
+        time.sleep(0.001)
     writer.close()
     writer.thread.join()
     assert b"".join(stream.frames) == b"firstsecond"
@@ -200,8 +202,15 @@ def test_a_callback_is_not_run_by_a_later_thread_of_the_same_number() -> None:
     class Nobody:
         def __init__(self) -> None:
             self.callbacks = callbacks
+            self.is_elsewhere = False
 
         def cancelled(self, call: int) -> None: ...
+
+        def revoke(self, future: RemoteFuture[Any], *, wait: bool = True) -> None: ...
+
+        def stop(self, future: RemoteFuture[Any]) -> None: ...
+
+        def check_process(self) -> None: ...
 
     future = RemoteFuture[None](1, Nobody())
 
@@ -272,13 +281,15 @@ def test_what_a_lost_host_was_still_to_be_sent_is_not_kept() -> None:
     writer = Writer(cast(Any, gone), 0, "writer")
     blob = Blob(1, bytes(100_000))
     kept = weakref.ref(blob)
-    writer.send_with(1, [blob], b"call")
+    writer.send_with(1, [blob], wire.encode(wire.CALL, 1, b"call"))
     writer.thread.start()
-    writer.thread.join()
+    while not gone.closed:  # lest what reads goes on as if nothing had happened
+        time.sleep(0.001)
+    writer.close()
+    assert writer.wind_up() == [1]
     writer.done_with(1)
     del blob
     assert kept() is None
-    assert gone.closed  # lest what reads goes on as if nothing had happened
 
 
 def test_a_mistake_of_the_engine_fails_every_call_and_hangs_nobody(
@@ -292,7 +303,7 @@ def test_a_mistake_of_the_engine_fails_every_call_and_hangs_nobody(
         def handle(*args: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(executor._engine._pool, "handle", handle)
+        monkeypatch.setattr(executor._engine.pool, "handle", handle)
         for future in (executor.submit(abs, -1), running):
             with pytest.raises(BrokenSSHExecutor, match="Interstate itself failed"):
                 future.result(20)

@@ -36,7 +36,7 @@ def test_a_cut_connection_fails_what_ran_there_and_leaves_nothing(
         time.sleep(60)
 
     with Proxy(sshd.host(), tmp_path) as proxy:
-        with SSHExecutor([proxy.host], workers_per_host=1) as executor:
+        with SSHExecutor([proxy.host], workers_per_host=1, reconnect=0) as executor:
             running = executor.submit(job)
             waiting = executor.submit(abs, 1)
             while not running.stdout.endswith("\n"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -35,6 +36,15 @@ class Stream:
 
     def pump(self, receive: object) -> None: ...
 
+    @property
+    def finished(self) -> bool:
+        return False
+
+    def await_bytes(self, count: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while len(self.written) < count and time.monotonic() < deadline:
+            time.sleep(0.001)
+
 
 def test_what_can_be_written_at_once_does_not_overtake_what_the_thread_has_taken(
     monkeypatch: pytest.MonkeyPatch,
@@ -57,6 +67,7 @@ def test_what_can_be_written_at_once_does_not_overtake_what_the_thread_has_taken
     go_on.set()
     writer.send(b"3" * 100_000)
     writer.send(b"4")
+    stream.await_bytes(101_002)
     writer.close()
     writer.thread.join(PATIENCE)
     assert stream.written == b"1" * 1000 + b"2" + b"3" * 100_000 + b"4"

@@ -19,12 +19,14 @@ from paramiko import Channel, SSHException
 from .commands import Commands
 
 _CHUNK = 64 * 1024
-_GRACE = 2.0  # seconds that a command whose client has gone may take to notice
 _LOST = (OSError, EOFError, SSHException)  # what paramiko raises when the other end is no more
 
 
 def run(channel: Channel, line: bytes, environment: Mapping[str, str], commands: Commands) -> None:
-    """Run a command on a channel, from its start to its exit status; return when it has ended."""
+    """Run a command on a channel, from its start to its exit status; return when it has ended.
+
+    As with an sshd, a command whose client is lost sees the end of its input, and may go on.
+    """
     try:
         process = commands.start(line, environment)
     except OSError as error:
@@ -32,7 +34,6 @@ def run(channel: Channel, line: bytes, environment: Mapping[str, str], commands:
         return
     stdin, stdout, stderr = _pipes(process)
     _thread(_feed, channel, stdin)
-    _thread(_watch, channel, process, commands)
     errors = _thread(_drain, stderr, channel.sendall_stderr)
     _drain(stdout, channel.sendall)
     errors.join()
@@ -83,11 +84,6 @@ def _write_all(fd: int, data: bytes) -> None:
 def _drain(source: IO[bytes], write: Callable[[bytes], object]) -> None:
     with source:  # closed when the client is gone: the command's next write then fails
         _copy(source.read, write)
-
-
-def _watch(channel: Channel, process: subprocess.Popen[bytes], commands: Commands) -> None:
-    _wait_closed(channel)
-    commands.kill(process, _GRACE)
 
 
 def _upload(channel: Channel, sock: socket.socket) -> None:

@@ -54,12 +54,6 @@ class Commands:
             self._changed.notify_all()
         return status if status >= 0 else 128 - status
 
-    def kill(self, process: subprocess.Popen[bytes], grace: float) -> None:
-        """Kill a command and its group, unless it ends by itself within `grace` seconds."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: process not in self._running, grace):
-                _kill_group(process)
-
     def end(self, grace: float) -> None:
         """Start no more commands, and kill those that have not ended after `grace` seconds."""
         with self._changed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 import os
 import sys
 import time
@@ -11,11 +10,15 @@ from _frozen_importlib_external import MAGIC_NUMBER
 from . import wire
 
 
-def hello() -> bytes:
-    """What the other end wants to know of this Python and this host, marshalled."""
+def hello(door: bytes) -> bytes:
+    """What the other end wants to know of this Python and this host: names and values, in turn.
+
+    Args:
+        door: The socket that another channel may come by.
+    """
     facts = {
         "protocol": wire.VERSION,
-        "python": list(sys.version_info[:3]),
+        "python": ".".join(map(str, sys.version_info[:3])),
         "magic": MAGIC_NUMBER.hex(),
         "executable": sys.executable,
         "cpus": _cpus(),
@@ -24,8 +27,10 @@ def hello() -> bytes:
         "hostname": os.uname().nodename,
         "pid": os.getpid(),
         "time": time.time(),
+        "door": door.hex(),
     }
-    return marshal.dumps(facts, 2)
+    text = "\0".join(f"{name}\0{value}" for name, value in facts.items())
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _cpus() -> int:

@@ -1,6 +1,6 @@
 """cloudpickle, with what we need otherwise: a function that travels keeps the name of its file.
 
-cloudpickle 3.1.3 leaves that name out, so that a traceback would not know where its lines come from.
+cloudpickle 3.1.3 leaves it out, and a traceback would not know where its lines come from.
 """
 
 from __future__ import annotations
@@ -26,12 +26,9 @@ def pickler() -> Any:
 
         import cloudpickle  # type: ignore[import-untyped]
 
-        class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-            dispatch_table = ChainMap(
-                {CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table
-            )
-
-        _pickler = Pickler
+        base = cloudpickle.Pickler
+        table = ChainMap({CodeType: _reduce_code}, base.dispatch_table)
+        _pickler = type("Pickler", (base,), {"dispatch_table": table})
     return _pickler
 
 

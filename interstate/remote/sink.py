@@ -1,14 +1,18 @@
-"""What the agent has to say and the channel has not taken yet."""
+"""What the agent has to say, what the channel has not taken yet, and what may not have arrived."""
 
 from __future__ import annotations
 
 import os
-from itertools import islice
 
-from . import wire
 from .lean import deque, suppress
+from .ledger import Ledger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import wire
 
 BACKLOG = 1 << 20  # bytes that wait before the workers have to wait too
+UNSURE = 1 << 24  # bytes that may not have arrived: likewise
 _VECTORS = 256  # pieces that are written at once
 _GATHER = 0.001  # seconds: while more comes, what is to be written waits that long for it
 
@@ -17,12 +21,15 @@ class Sink:
     """Writes to a descriptor what that takes without blocking; keeps the rest, in order.
 
     Attributes:
+        descriptor: Where it writes to; None: nowhere, at present.
         gathering: Whether something was put in since the last write.
+        ledger: What was written.
     """
 
     def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+        self.descriptor: int | None = descriptor
         self.gathering = False
+        self.ledger = Ledger()
         self._due = 0.0
         self._pieces: deque[wire.Bytes] = deque()
         self._size = 0
@@ -30,7 +37,7 @@ class Sink:
     @property
     def full(self) -> bool:
         """Whether so much waits that nothing should be added."""
-        return self._size > BACKLOG
+        return self._size > BACKLOG or self.ledger.size > UNSURE
 
     def is_due(self, now: float) -> bool:
         """Whether what is gathered should wait no longer, by the monotonic clock."""
@@ -44,18 +51,52 @@ class Sink:
         self._size += sum(map(len, pieces))
 
     def flush(self) -> bool:
-        """Write; return whether something is left."""
+        """Write; return whether something is left that waits for the descriptor.
+
+        Raises:
+            OSError: Nobody reads any more; what was not written is still here.
+        """
         self.gathering, self._due = False, 0.0
+        if self.descriptor is None:
+            return False
         with suppress(BlockingIOError):
             while self._pieces:
-                batch = list(islice(self._pieces, _VECTORS))
-                self._forget(os.writev(self.descriptor, batch))
+                self._write(self.descriptor)
         return bool(self._pieces)
 
-    def _forget(self, written: int) -> None:
-        self._size -= written
-        while written:
-            piece = self._pieces.popleft()
-            if len(piece) > written:
-                self._pieces.appendleft(memoryview(piece)[written:])
-            written -= min(written, len(piece))
+    def begin_anew(self, descriptor: int, arrived: int) -> None:
+        """Write to another descriptor, first of all what the other end has not.
+
+        Args:
+            arrived: How many bytes that has, since the beginning.
+
+        Raises:
+            ProtocolError: That cannot be.
+        """
+        again = self.ledger.take_back(arrived)
+        self.descriptor = descriptor
+        self._pieces.extendleft(reversed(again))
+        self._size += sum(map(len, again))
+
+    def _write(self, descriptor: int) -> None:
+        batch = [self._pieces.popleft() for _ in range(min(len(self._pieces), _VECTORS))]
+        size, written = sum(map(len, batch)), 0
+        try:
+            written = os.writev(descriptor, batch)
+        finally:
+            self._size -= written
+            if written < size:
+                self._put_back(batch, written)
+            if written:
+                self.ledger.add(batch, written)
+
+    def _put_back(self, batch: list[wire.Bytes], written: int) -> None:
+        """Keep in the batch what was written of it, and put the rest where it was."""
+        before = index = 0
+        while before + len(batch[index]) <= written:
+            before += len(batch[index])
+            index += 1
+        torn, at = memoryview(batch[index]), written - before
+        rest = [torn[at:], *batch[index + 1 :]]
+        batch[index:] = [torn[:at]] if at else []
+        self._pieces.extendleft(reversed(rest))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import array
+import mmap
 import os
 import time
 
-from . import wire, worker
+from . import family, wire, worker
 from .lean import deque, signal, socket, suppress
 
 TYPE_CHECKING = False
@@ -47,9 +48,13 @@ class Slot:
         since: When the first of them could start, by the monotonic clock.
         announced: Whether the first is known to run for longer than a moment.
         starting: Whether it runs its initializer.
+        stop_due: When the call that was told to stop is made to, by the monotonic clock.
+
+    Args:
+        most: How many calls the worker may run; None: any number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self._inbox, self._inbox_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.outbox, self._outbox_there = socket.socketpair()
         self._lifeline_there, self._lifeline = os.pipe()  # ends with us, however we end
@@ -62,7 +67,11 @@ class Slot:
         self.since = 0.0
         self.announced = False
         self.starting = False
+        self.stop_due: float | None = None
         self.reaped = False
+        self._left = most if most is not None else float("inf")  # calls that it may be given
+        self._dismissed = False
+        self._interrupted = mmap.mmap(-1, worker.CALL.size)  # shared: the call that is to stop
 
     # ------------------------------------------------------------------ a worker's life
 
@@ -77,20 +86,36 @@ class Slot:
         with suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
 
-    def worker_ends(self) -> tuple[socket.socket, socket.socket, int]:
-        """In the worker, after the fork: its inbox, outbox and lifeline; our ends are closed."""
+    def worker_ends(self) -> tuple[socket.socket, socket.socket, int, mmap.mmap]:
+        """In the worker, after the fork: what it is to use; our ends are closed."""
         self._inbox.close()
         self.outbox.close()
         os.close(self._lifeline)
-        return self._inbox_there, self._outbox_there, self._lifeline_there
+        return self._inbox_there, self._outbox_there, self._lifeline_there, self._interrupted
+
+    def interrupt(self) -> None:
+        """Interrupt the call that runs, as Ctrl-C would, and what it started."""
+        self._interrupted[:] = worker.CALL.pack(self.calls[0].id)
+        self.signal(signal.SIGINT)
+
+    def dismiss(self) -> None:
+        """Let the worker end when it has answered what it has."""
+        self._dismissed = True
+        with suppress(OSError):  # it has ended already
+            self._inbox.shutdown(socket.SHUT_WR)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the worker and what its calls started, as far as it is in its group."""
+        with suppress(PermissionError, ProcessLookupError):  # nobody is left of it
+            os.killpg(self.pid, number)
 
     def kill(self) -> None:
         """End the worker and what its calls started."""
+        strays = [] if self.reaped else family.descendants(self.pid)
         with suppress(PermissionError, ProcessLookupError):  # nobody is left of it
             os.killpg(self.pid, signal.SIGKILL)
         if not self.reaped:  # a call may have moved it to another group
-            with suppress(PermissionError, ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+            family.kill([self.pid, *strays])
 
     def close(self) -> None:
         """Close every descriptor of this slot; it is used no more."""
@@ -98,6 +123,7 @@ class Slot:
             sock.close()
         for pipe in (self._lifeline, *self.pipes, *self._old_pipes):
             os.close(pipe)
+        self._interrupted.close()
         self.pipes, self._old_pipes = {}, []
 
     # ---------------------------------------------------------------------------- calls
@@ -106,9 +132,19 @@ class Slot:
         """Whether one call has been running since before a moment of the monotonic clock."""
         return bool(self.calls) and self.since <= moment
 
+    @property
+    def usable(self) -> bool:
+        """Whether it may be given calls."""
+        return not (self.starting or self._dismissed) and self.stop_due is None and self._left > 0
+
+    @property
+    def used_up(self) -> bool:
+        """Whether it has answered all the calls that it may be given."""
+        return self._left <= 0 and not self.calls
+
     def has_room(self) -> bool:
         """Whether one more call may wait behind the one that runs."""
-        return not (self.announced or self.starting) and len(self.calls) < DEPTH
+        return not self.announced and len(self.calls) < DEPTH and self.usable
 
     def give(self, call: Call) -> bool:
         """Put a call into the inbox; False when it is full."""
@@ -119,6 +155,7 @@ class Slot:
         if not self.calls:
             self.since = time.monotonic()
         self.calls.append(call)
+        self._left -= 1
         return True
 
     def take_back(self) -> list[Call]:
@@ -129,6 +166,7 @@ class Slot:
         taken = set(self._take_all())
         back = [call for call in self.calls if call.id in taken]
         if back:
+            self._left += len(back)
             self.calls = deque(call for call in self.calls if call.id not in taken)
         return back
 

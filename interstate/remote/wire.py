@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     Bytes = Frame = object  # for others to make types of
 
-VERSION = 2
+VERSION = 3
 
 # us -> agent
 CONFIG = 1  # a pickled dict: how many workers, their initializer, for whom
@@ -27,13 +27,18 @@ CALL = 2  # a call's payload
 BLOB = 3  # a blob's number in place of a call's; LENGTH: its PARTs will make up so many bytes
 FORGET = 4  # likewise: no call will need that blob again
 RECALL = 5  # return what has not started, the newest first; COUNT: how many calls at most
+REVOKE = 6  # return that call, if it has not started
+LIMIT = 7  # SECONDS: so long may the call of that number run, which comes next
+STOP = 10  # stop that call
+END = 11  # end all calls, and go; COUNT: by which signal
 
 # either way
 PART = 8  # of the blob or the outcome of that number: the next bytes
 PACKED = 9  # the same, compressed
+ACK = 12  # in place of a call's number: how many bytes have come, since the beginning
 
 # agent -> us
-HELLO = 16  # a marshalled dict: what Python, how many CPUs, …
+HELLO = 16  # names and values, after each a NUL but the last: what Python, how many CPUs, …
 STARTED = 17  # a call runs for longer than a moment; SECONDS: when it started, by the clock there
 PRINTED = 18  # one byte: which stream (1 or 2); the rest: what the call printed
 DONE = 19  # a call's outcome, or the last of it
@@ -43,16 +48,34 @@ FAILED = 22  # the agent itself failed; its traceback as text
 RETURNED = 23  # a call was not started, and would have to wait for long: it may run elsewhere
 REFUSED = 24  # a call cannot run, since a blob that it needs is not there; why, as text
 LARGE = 25  # PARTs of a call's outcome follow, which make up these BUFFERs
+STOPPED = 26  # a call is told to stop, and its outcome follows; one byte: why
+
+# on a new channel, before all else
+RESUMED = 27  # the agent has it; in place of a call's number: how many bytes have come so far
+GONE = 28  # there is no such agent
 
 # worker -> agent
 READY = 33  # the initializer has returned
 PIPES = 32  # descriptors attached: the new pipes that catch what is written to 1 and 2
 
-KINDS = frozenset((CONFIG, CALL, BLOB, FORGET, RECALL, PART, PACKED, PIPES, READY)) | frozenset(
-    (HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, REFUSED, LARGE)
+KINDS = frozenset(
+    (
+        *(CONFIG, CALL, BLOB, FORGET, RECALL, REVOKE, LIMIT, STOP, END, PART, PACKED, ACK),
+        *(HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, REFUSED, LARGE, STOPPED),
+        *(PIPES, READY),
+    )
 )
 
+AT_LIMIT = b"L"  # why a call is STOPPED: it has run for as long as it may
+ASKED = b"A"  # or that was asked for
+
 NO_CALL = 1 << 63  # with a worker's pid: what is printed while it runs no call
+
+DISMISSED = (1 << 64) - 1  # what a new channel's process says, in place of a COUNT: end
+SURE = 1 << 20  # bytes that come in before an ACK says that they have
+BEATS = 3  # heartbeats of silence after which a channel counts as lost
+
+LONGEST = 1 << 26  # bytes: no frame from a host is longer
 
 PICKLE = 5  # the protocol of what is pickled: the newest that every Python from 3.8 on reads
 
@@ -72,9 +95,15 @@ def encode(kind: int, call: int, payload: Bytes = b"") -> bytes:
 
 
 class Decoder:
-    """Turns a stream of bytes, cut anywhere, into frames."""
+    """Turns a stream of bytes, cut anywhere, into frames.
 
-    def __init__(self) -> None:
+    Args:
+        longest: The size of the largest frame that is taken, PARTs apart, bytes; so much is kept
+            here at most, and what came with the last of it.
+    """
+
+    def __init__(self, longest: float = float("inf")) -> None:
+        self._longest = longest
         self._pieces: list[bytes] = []  # what has come of the next frame
         self._size = 0  # of the pieces
         self._wanted = HEADER.size  # fewer bytes than this are not worth a look
@@ -115,7 +144,7 @@ class Decoder:
                 self._part, self._missing = (kind, call), length
                 frames.append(self._next_of_part(memoryview(data)[body:start]))
                 continue
-            if kind not in KINDS:
+            if kind not in KINDS or length > self._longest:
                 raise ProtocolError(f"not a frame: {data[start : start + 64]!r}")
             if body + length > size:
                 break

@@ -33,14 +33,22 @@ _ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i") * payload.DESCRIPTORS)
 
 
 def main(
-    inbox: socket.socket, outbox: socket.socket, lifeline: int, initializer: bytes | None
+    inbox: socket.socket,
+    outbox: socket.socket,
+    lifeline: int,
+    interrupted: mmap.mmap,
+    initializer: bytes | None,
 ) -> NoReturn:
-    """Be a worker, in a process just forked for it, until the inbox ends."""
+    """Be a worker, in a process just forked for it, until the inbox ends.
+
+    Args:
+        interrupted: Where the agent writes which call a SIGINT is for.
+    """
     status = 1
     try:
         _become_a_process_of_our_own()
         _die_with(lifeline)
-        worker = Worker(inbox, outbox)
+        worker = Worker(inbox, outbox, interrupted)
         if initializer is None or worker.initialize(initializer):
             worker.serve()
         status = 0
@@ -53,8 +61,10 @@ def main(
 class Worker:
     """Runs the calls that arrive on the inbox, and tells of them on the outbox."""
 
-    def __init__(self, inbox: socket.socket, outbox: socket.socket) -> None:
+    def __init__(self, inbox: socket.socket, outbox: socket.socket, interrupted: mmap.mmap) -> None:
         self._inbox = inbox
+        self._interrupted = interrupted
+        self._running = False
         self._call = wire.NO_CALL | os.getpid()
         self._pid = os.getpid()
         self._reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -63,6 +73,7 @@ class Worker:
         self._descriptors: list[int] = []  # of the call's blobs that are not mapped yet
         self._capture = Capture(self._printed)
         self._send_new_pipes()
+        signal.signal(signal.SIGINT, self._interrupt)
 
     def initialize(self, initializer: bytes) -> bool:
         """Run the initializer; say so and return False when it fails."""
@@ -99,7 +110,11 @@ class Worker:
 
     def _run(self, content: bytes) -> payload.Ran:
         """Run a call and return its outcome, once all that it printed is sent."""
-        ran = payload.run_call(content, self._attached)
+        self._running = True
+        try:
+            ran = payload.run_call(content, self._attached)
+        finally:
+            self._running = False
         while self._descriptors:  # it could not be unpickled
             os.close(self._descriptors.pop())
         if os.getpid() != self._pid:
@@ -107,6 +122,13 @@ class Worker:
         if not self._capture.settle() or (ran.seconds > QUICK and self._has_left_children()):
             self._send_new_pipes()
         return ran
+
+    def _interrupt(self, *_: object) -> None:
+        """A SIGINT came: it is for the call that runs, or for one that has ended meanwhile."""
+        (call,) = CALL.unpack(self._interrupted[:])
+        self._interrupted[:] = CALL.pack(0)
+        if self._running and call in (0, self._call):
+            raise KeyboardInterrupt
 
     def _attached(self, writable: bool) -> mmap.mmap:
         """Map the next blob that came with the call; its descriptor is needed no more."""

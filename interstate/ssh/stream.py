@@ -89,6 +89,11 @@ class Stream:
             raise ConnectionResetError("the connection to the host was lost")
         return sent
 
+    @property
+    def finished(self) -> bool:
+        """Whether the command has ended its output; else the connection may be lost."""
+        return bool(self._channel.eof_received)
+
     def close(self) -> None:
         """End the connection to the host at once; hops stay.  Any thread, any number of times."""
         self._inbox.close()

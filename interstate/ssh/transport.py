@@ -24,6 +24,7 @@ import paramiko
 from paramiko.common import (
     cMSG_CHANNEL_REQUEST,
     cMSG_CHANNEL_WINDOW_ADJUST,
+    cMSG_GLOBAL_REQUEST,
     cMSG_IGNORE,
     cMSG_SERVICE_REQUEST,
 )
@@ -77,12 +78,31 @@ class Transport(ServiceRequestingTransport):
         self.wire = wire
         self._unsaid: list[tuple[paramiko.Channel, int]] = []
         self.farewell = ""
+        self._answered = threading.Event()
         self.conversation = Handler(self)
 
     @property
     def heard(self) -> str:
         """The last line that came before the handshake: what it has instead of a greeting."""
         return cast(_Packetizer, self.packetizer).heard
+
+    def responds(self, seconds: float) -> bool:
+        """Whether the server answers anything within that time; so it is there."""
+        self._answered.clear()
+        message = Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)
+        inside(self)._send_user_message(message)
+        return self._answered.wait(seconds)
+
+    def _parse_request_failure(self, m: Message) -> None:
+        inside(super())._parse_request_failure(m)
+        self._answered.set()
+
+    def _parse_request_success(self, m: Message) -> None:
+        inside(super())._parse_request_success(m)
+        self._answered.set()
 
     def handshake(
         self,

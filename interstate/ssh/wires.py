@@ -21,6 +21,7 @@ from .trouble import BusyError, WayError
 
 _GRACE = 0.5  # seconds that a ProxyCommand has between SIGTERM and SIGKILL
 _DEAD_AFTER = 60  # seconds without an answer after which the kernel gives a connection up
+_ALIVE = 2.0  # seconds that a hop may take to show that it is there
 _PROHIBITED, _CONNECT_FAILED = 1, 2  # RFC 4254, 5.1: why a channel was not opened
 
 
@@ -241,12 +242,24 @@ class Tunnel:
         return owner is None or not owner.is_alive() or owner is threading.current_thread()
 
 
-def tunnel(hop: paramiko.Transport, settings: Settings, deadline: Deadline) -> Wire:
+class Hop(Protocol):
+    """What a tunnel needs of the connection to a hop."""
+
+    def open_channel(
+        self, kind: str, dest_addr: tuple[str, int], src_addr: tuple[str, int], *, timeout: float
+    ) -> paramiko.Channel: ...
+    def responds(self, seconds: float) -> bool: ...
+    def is_active(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+def tunnel(hop: Hop, settings: Settings, deadline: Deadline) -> Wire:
     """Open a channel through a hop to a host's sshd.
 
     Raises:
         WayError: The hop cannot reach it, forbids it, or does not answer in time.
-        BusyError: The hop was lost meanwhile.
+        BusyError: The hop was lost meanwhile, or has fallen silent: then it is closed, so that
+            another connection to it is made for the next attempt.
     """
     where = f"{settings.address} port {settings.port}"
     limit = deadline.within(settings.connect_timeout)
@@ -262,6 +275,9 @@ def tunnel(hop: paramiko.Transport, settings: Settings, deadline: Deadline) -> W
     except (paramiko.SSHException, EOFError, OSError) as error:
         if not hop.is_active():
             raise BusyError(f"the hop before it was lost: {error}") from error
+        if not hop.responds(_ALIVE):
+            hop.close()
+            raise BusyError("the hop before it has fallen silent") from error
         raise WayError(
             ConnectError,
             f"the hop before it could not connect to {where} within {limit.seconds:.3g} s",

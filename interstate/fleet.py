@@ -1,0 +1,130 @@
+"""The links to all hosts of an executor: opened, looked after, and closed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from . import boot
+from .hosts import Host
+from .link import BEAT_CHECKS, Deliver, Link, Patience
+
+OPENING = 32  # hosts that are being opened at the same time
+_ENDING = 0.25  # seconds between looks at links that are to end
+
+
+class Reach(NamedTuple):
+    """How hosts are reached."""
+
+    python: str | None
+    patience: Patience
+    open_stream: Callable[[Host, str, float], boot.Stream]
+    way: Callable[[Host], str]
+    close: Callable[[], None]  # called when all links are closed
+
+
+class Fleet:
+    """One link for each host, by the host's index; the engine's thread looks after them.
+
+    Args:
+        hosts: The first of them.
+        reach: How they are reached.
+        deliver: Told of what happens on each link.
+
+    Attributes:
+        hosts: All that there have been, by index.
+        next_beat: When `beat` should be called, by the monotonic clock.
+    """
+
+    def __init__(self, hosts: Sequence[Host], reach: Reach, deliver: Deliver) -> None:
+        self.hosts: list[Host] = []
+        self._reach = reach
+        self._deliver = deliver
+        self._start = boot.prepare(reach.python)
+        self._turn = threading.Semaphore(OPENING)
+        self._links: list[Link] = []
+        self._replaced: list[Link] = []
+        self._workers: dict[int, int] = {}  # host -> its workers; 0 when it is down
+        self._known = threading.Condition()  # notified when _workers changes
+        self._period = reach.patience.heartbeat / BEAT_CHECKS
+        self._last_beat = time.monotonic()
+        self.next_beat = self._last_beat + self._period
+        for host in hosts:
+            self.add(host)
+
+    def __getitem__(self, index: int) -> Link:
+        return self._links[index]
+
+    def add(self, host: Host) -> int:
+        """Have a link to one more host; return the host's index."""
+        self.hosts.append(host)
+        index = len(self.hosts) - 1
+        self._links.append(self._new_link(index))
+        return index
+
+    def open_all(self) -> None:
+        for link in self._links:
+            link.open()
+
+    def open_anew(self, index: int) -> None:
+        """Connect to a host that was lost."""
+        self._replaced = [link for link in self._replaced if link.alive]
+        self._replaced.append(self._links[index])
+        self._links[index] = self._new_link(index)
+        self._links[index].open()
+
+    def beat(self, now: float) -> None:
+        """Have every link look whether it hears of its host, and is heard of."""
+        if now < self.next_beat:
+            return
+        if now - self._last_beat > 2 * self._period:  # this process was stopped, it may be
+            for link in self._links:  # what came meanwhile is yet to be read
+                link.excuse(now)
+        ending = [link for link in self._links if link.tick(now)]
+        self._period = _ENDING if ending else self._reach.patience.heartbeat / BEAT_CHECKS
+        self._last_beat, self.next_beat = now, now + self._period
+
+    def hurry(self) -> None:
+        """Look soon: a link is to end."""
+        self.next_beat = time.monotonic()
+
+    def join(self) -> None:
+        """Wait for the end of links that were closed; then nothing can be opened any more."""
+        for link in (*self._links, *self._replaced):
+            link.join()
+        self._reach.close()
+
+    def abandon(self, signal: int, seconds: float) -> None:
+        """Close all links; none has more time to end than that."""
+        for link in self._links:
+            link.close(signal)
+        for link in self._links:
+            link.join(seconds)
+            link.hang_up()
+
+    def owns(self, thread: threading.Thread) -> bool:
+        return any(link.owns(thread) for link in self._links)
+
+    def note_workers(self, host: int, workers: int) -> None:
+        """A host is up, with so many workers, or down, with none."""
+        with self._known:
+            self._workers[host] = workers
+            self._known.notify_all()
+
+    def workers_of(self, host: int) -> int:
+        return self._workers.get(host, 0)
+
+    def count_workers(self) -> int:
+        """Wait until each host is up or down, and return how many workers there are."""
+        with self._known:
+            self._known.wait_for(lambda: len(self._workers) == len(self.hosts))
+            return sum(self._workers.values())
+
+    def _new_link(self, index: int) -> Link:
+        host, reach = self.hosts[index], self._reach
+        return Link(
+            index, host, reach.way(host), reach.open_stream, self._start,
+            reach.patience, self._turn, self._deliver,
+        )  # fmt: skip
