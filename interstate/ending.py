@@ -5,6 +5,7 @@ And a fork: the child has none of our threads, and nothing that was begun goes o
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -35,21 +36,25 @@ def watch(running: Running) -> None:
 def _finish() -> None:
     """As with a ProcessPoolExecutor: what was submitted is finished, unless Ctrl-C ends us."""
     begun.set()
-    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
-    still_running = list(_running)
-    for running in still_running:
-        if interrupted:
-            running.abort(BrokenSSHExecutor("the interpreter was interrupted"))
-        running.close()
     try:
+        if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):
+            _end_at_once()
+        still_running = list(_running)
+        for running in still_running:
+            running.close()
         for running in still_running:
             running.join()
     except KeyboardInterrupt:
-        for running in still_running:
-            running.abort(BrokenSSHExecutor("the interpreter was interrupted"))
-        for running in still_running:
-            running.join()
+        _end_at_once()
         raise
+
+
+def _end_at_once() -> None:
+    still_running = list(_running)
+    for running in still_running:
+        running.abort(BrokenSSHExecutor("the interpreter was interrupted"))
+    for running in still_running:
+        running.join()
 
 
 def _after_fork() -> None:
@@ -61,3 +66,5 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 # Before daemon threads are stopped, as concurrent.futures does; atexit would be too late.
 threading._register_atexit(_finish)  # type: ignore[attr-defined]
+# Where Ctrl-C came before that, so that it was not called.
+atexit.register(_end_at_once)

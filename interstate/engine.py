@@ -68,6 +68,7 @@ class Engine:
             self._calls, self.fleet.hosts, self._clocks, settings.output,
             self._done_with, self._acknowledged,
         )  # fmt: skip
+        self._finished = threading.Event()
         self.callbacks = settings.callbacks
         self._thread = threading.Thread(target=self._run, name="interstate engine", daemon=True)
         ending.watch(self)
@@ -117,6 +118,7 @@ class Engine:
         """Wait for the end; a thread of our own, which cannot wait for itself, returns at once."""
         thread = threading.current_thread()
         if not (self._owns(thread) or self.callbacks.owns(thread)):
+            self._finished.wait()  # a join that Ctrl-C interrupts takes the thread for ended
             self._thread.join()
 
     def cancelled(self, call: int) -> None:
@@ -160,8 +162,10 @@ class Engine:
                 self.fleet.beat(time.monotonic())
         except Exception as error:  # a mistake of ours: nobody may wait for ever because of it
             self._give_up(error)
-        self.fleet.join()
-        self.callbacks.close()
+        finally:
+            self.fleet.join()
+            self.callbacks.close()
+            self._finished.set()
 
     def _give_up(self, error: Exception) -> None:
         _log.critical("Interstate failed, and ends what it ran", exc_info=error)
