@@ -7,6 +7,7 @@ from .room import HostState
 
 FIRST, LONGEST = 0.5, 60.0  # seconds between two attempts to connect to a host
 STABLE = 5.0  # seconds: a host that was up for longer is tried again at once
+_ATTEMPTS = 4  # in the time that none but lost hosts may be there, at least
 _GOLDEN = 0.618034  # spreads hosts that were lost together
 
 
@@ -38,7 +39,8 @@ class Comebacks:
         stable = lost.up_since and now - lost.up_since > STABLE
         failures = 0 if stable else lost.failures + 1
         spread = 0.5 + 0.5 * (lost.index * _GOLDEN % 1.0)
-        pause = min(FIRST * 2.0 ** (failures - 2), LONGEST) * spread if failures > 1 else 0.0
+        longest = min(LONGEST, self._patience / _ATTEMPTS)
+        pause = min(FIRST * 2.0 ** (failures - 2), longest) * spread if failures > 1 else 0.0
         self._due[lost.index] = now + pause
         self._plan()
         return HostState(lost.index, was_up=True, failures=failures, own=lost.own)

@@ -305,7 +305,7 @@ def test_a_call_that_ignores_the_interrupt_is_killed_with_its_children(
         assert isinstance(error, interstate.CallTerminated)
         assert isinstance(error.__cause__, WorkerDied)
         assert not processes.wait_gone(map(int, future.stdout.split()), 2.0)
-        assert other.result(PATIENCE) is None
+        assert other.exception(PATIENCE) is None
         assert list(executor.map(abs, [-1, -2], timeout=PATIENCE)) == [1, 2]
 
 
@@ -410,10 +410,14 @@ def test_after_ctrl_c_in_a_wait_the_executor_goes_on(host: Host) -> None:
     def press_ctrl_c(host: Host, stream: str, text: str) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
+    def print_and_wait() -> None:
+        print("now", end="")
+        time.sleep(0.2)
+
     with SSHExecutor(host, workers_per_host=1, output=press_ctrl_c) as executor:
         executor.submit(abs, 1).result(PATIENCE)
         with pytest.raises(KeyboardInterrupt):
-            executor.submit(lambda: (print("now", end=""), time.sleep(0.2))).result(PATIENCE)
+            executor.submit(print_and_wait).result(PATIENCE)
         assert executor.submit(abs, -1).result(PATIENCE) == 1
 
 
@@ -578,7 +582,7 @@ def test_a_forked_child_is_told_that_the_executor_is_not_its_own(host: Host) -> 
             assert text.startswith("RuntimeError: this SSHExecutor belongs to another process")
         with forked_child(executor.shutdown) as said:
             assert said() == "None"
-        assert future.result(PATIENCE) is None
+        assert future.exception(PATIENCE) is None
         assert executor.submit(abs, -1).result(PATIENCE) == 1
 
 

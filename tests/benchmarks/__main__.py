@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import interstate
 
-from . import bulk, fleet, growth, latency, links, once, rates, report, uneven
+from . import bulk, failures, fleet, growth, latency, links, once, rates, report, uneven
 from .place import Place
 
 _LIMIT = 300.0  # seconds that a row may take, if _LIMITS has no other
@@ -43,6 +43,10 @@ ROWS: dict[str, Callable[[Place], report.Row]] = {
     "compression-slow": links.compression_slow,
     "compression-fast": links.compression_fast,
     "uneven-calls": uneven.uneven_calls,
+    "worker-replaced": failures.worker_replaced,
+    "lost-host": failures.lost_host,
+    "killed-hosts": failures.killed_hosts,
+    "frozen-network": failures.frozen_network,
     "999-hosts": fleet.all_hosts,
 }
 
