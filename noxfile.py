@@ -68,6 +68,13 @@ def _peers(session: nox.Session) -> str:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Run calls at full rate with random faults; what follows `--` goes to it."""
+    _install(session, "test")
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Tell which lines the tests do not reach; what runs in other processes is not seen."""
     _install(session, "test")

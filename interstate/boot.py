@@ -156,18 +156,19 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, int, bytes]:
 def dismiss(stream: Stream, start: Start, door: bytes, patience: float) -> None:
     """End an agent by another channel than its own, and what runs there; see `resume`."""
     with contextlib.suppress(AgentGoneError):
-        resume(stream, start, door, wire.DISMISSED, patience)
+        resume(stream, start, door, (wire.DISMISSED, 0), patience)
 
 
 def resume(
-    stream: Stream, start: Start, door: bytes, received: int, patience: float
+    stream: Stream, start: Start, door: bytes, errand: tuple[int, int], patience: float
 ) -> tuple[int, bytes]:
     """Have an agent that has lost its channel take over a new one.
 
     Args:
         stream: Of the line that starts agents.
         door: As the agent's HELLO says.
-        received: How many bytes have come from it so far.
+        errand: How many bytes have come from it so far, and the number of this attempt: of two that
+            are under way, the agent takes the later one.
         patience: How long it may take to answer, seconds; then it is ended.
 
     Returns:
@@ -178,7 +179,7 @@ def resume(
         NoAgentError: Something else came, or the end.
         OSError: The stream broke.
     """
-    stream.write(_errand(door, received, patience))
+    stream.write(_packed_errand(door, errand, patience))
     said = _skip_to_marker(stream, start)
     while len(said) < wire.HEADER.size:
         data = stream.read(_READ)
@@ -227,20 +228,20 @@ def shipment() -> bytes:
         return _build_shipment()
 
 
-def _errand(door: bytes, received: int, patience: float) -> bytes:
+def _packed_errand(door: bytes, errand: tuple[int, int], patience: float) -> bytes:
     """What is sent in place of a shipment to bring an agent a channel."""
     source = _source_of("attach") + b"\nattach(shipment)"
-    errand = {
+    content = {
         "loader": (source, _dumped(source, "<interstate/remote/attach.py>")),
         "magic": MAGIC_NUMBER,
         "door": door,
-        "received": wire.COUNT.pack(received),
-        "channel": b"" if received == wire.DISMISSED else struct.pack("2i", 0, 1),
+        "errand": wire.ERRAND.pack(*errand),
+        "channel": b"" if errand[0] == wire.DISMISSED else struct.pack("2i", 0, 1),
         "patience": patience,
         "gone": wire.encode(wire.GONE, 0),
     }
-    content = zlib.compress(marshal.dumps(errand, 2))
-    return b"%010d" % len(content) + content
+    packed = zlib.compress(marshal.dumps(content, 2))
+    return b"%010d" % len(packed) + packed
 
 
 @functools.cache

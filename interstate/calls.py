@@ -23,7 +23,7 @@ class Call:
 
     __slots__ = (
         *("answered", "arriving", "blobs", "content", "future", "host", "name", "stopped"),
-        *("timeout", "unwanted"),
+        *("stopping", "timeout", "unwanted"),
     )
 
     def __init__(
@@ -43,13 +43,13 @@ class Call:
         self.arriving: Arriving | None = None  # a large outcome that is coming in
         self.stopped = b""  # why it was told to stop, if it was
         self.unwanted = False  # it is not to run any more, if it has not started
-        self.answered: threading.Event | None = None  # set when it is known whether it has
+        self.stopping = False  # nor if it has
+        self.answered: list[threading.Event] = []  # set when it is known whether it has
 
     def answer(self) -> None:
         """It is known whether it has started."""
-        if self.answered is not None:
-            self.answered.set()
-            self.answered = None
+        while self.answered:
+            self.answered.pop().set()
 
 
 def frames_of(call: Call) -> bytes:
@@ -59,6 +59,11 @@ def frames_of(call: Call) -> bytes:
     if call.timeout is None:
         return frame
     return wire.encode(wire.LIMIT, number, wire.SECONDS.pack(call.timeout)) + frame
+
+
+def frame_to_stop(call: Call) -> bytes:
+    """What is sent when it is unwanted."""
+    return wire.encode(wire.STOP if call.stopping else wire.REVOKE, call.future.call)
 
 
 def set_running(future: RemoteFuture[Any]) -> bool:

@@ -40,7 +40,8 @@ class Comebacks:
         failures = 0 if stable else lost.failures + 1
         spread = 0.5 + 0.5 * (lost.index * _GOLDEN % 1.0)
         longest = min(LONGEST, self._patience / _ATTEMPTS)
-        pause = min(FIRST * 2.0 ** (failures - 2), longest) * spread if failures > 1 else 0.0
+        growth = 2.0 ** min(failures - 2, 10)
+        pause = min(FIRST * growth, longest) * spread if failures > 1 else 0.0
         self._due[lost.index] = now + pause
         self._plan()
         return HostState(lost.index, was_up=True, failures=failures, own=lost.own)

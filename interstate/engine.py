@@ -23,7 +23,7 @@ from typing import Any
 
 from . import boot, ending, events
 from .arrivals import Arrivals
-from .calls import Call, fail, frames_of, set_running
+from .calls import Call, fail, frame_to_stop, frames_of, set_running
 from .errors import BrokenSSHExecutor, HostLost, HostMemoryError, InterstateError
 from .fleet import Fleet
 from .future import RemoteFuture
@@ -222,6 +222,13 @@ class Engine:
                 for entry in filter(None, map(self._calls.get, event.calls)):
                     entry.host = -1
                     entry.future.wait_again()
+                    self._cancel_unwanted(entry)
+
+    @staticmethod
+    def _cancel_unwanted(call: Call) -> None:
+        if call.unwanted:
+            call.future.cancel_here()
+            call.answer()
 
     def _claim(self, commands: list[events.Command]) -> dict[int, list[Call]]:
         """Mark the Futures of calls to be sent as running; leave out those cancelled meanwhile."""
@@ -241,6 +248,7 @@ class Engine:
         call = self._calls[number]
         if not set_running(call.future):
             del self._calls[number]
+            call.answer()
             return False
         call.host, call.future.host = host, self.fleet.hosts[host]
         call.future.attempts += 1
@@ -250,11 +258,12 @@ class Engine:
     def _let_run_again(self, numbers: Sequence[int]) -> None:
         """What happened to calls is undone: they wait, and what they printed is forgotten."""
         for call in map(self._calls.__getitem__, numbers):
+            if call.blobs and call.host >= 0:
+                self._done_with(call.host, call.future.call)
             self._settings.output.ended((call.host, call.future.call))
             call.arriving, call.stopped, call.host = None, b"", -1
             call.future.wait_anew()
-            if call.unwanted:
-                call.future.cancel_here()
+            self._cancel_unwanted(call)
 
     @staticmethod
     def _send(link: Link, calls: list[Call]) -> None:
@@ -267,6 +276,9 @@ class Engine:
                 frames.append(frame)
         if frames:
             link.send(b"".join(frames))
+        for call in calls:
+            if call.unwanted:  # since it was told to be sent: that may have gone before it
+                link.send_in_line(frame_to_stop(call))
 
     def _settle(self, command: events.Settle, outcomes: dict[int, Any]) -> None:
         now = time.time()
@@ -340,15 +352,18 @@ class Engine:
         elif call.host < 0:
             future.cancel_here()
             answered.set()
+        elif kind == wire.REVOKE and not self.pool.reaches(call.host):
+            answered.set()  # nobody can say
         else:
-            call.unwanted, call.answered = True, answered
-            self.fleet[call.host].send_in_line(wire.encode(kind, future.call))
+            call.unwanted, call.stopping = True, call.stopping or kind == wire.STOP
+            call.answered.append(answered)
+            self.fleet[call.host].send_in_line(frame_to_stop(call))
 
     def _no_more_unwanted(self, future: RemoteFuture[Any]) -> None:
         """The host did not say in time whether the call has started: it goes on."""
         call = self._calls.get(future.call)
         if call is not None:
-            call.unwanted, call.answered = False, None
+            call.unwanted = call.stopping
 
     # ----------------------------------------------------------------------- from the links
 
@@ -376,7 +391,7 @@ class Engine:
         self.fleet.note_workers(host, workers)  # who waited for it submits after the Up
 
     def _down(self, host: int, message: Down) -> None:
-        if self.fleet.workers_of(host) and not self.pool.closing:
+        if self.fleet.workers_of(host) and not message.asked:
             _log.warning("%s; calls that may have begun there fail, unless they may be tried again",
                          message.error)  # fmt: skip
         self.fleet.note_workers(host, 0)

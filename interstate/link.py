@@ -27,7 +27,7 @@ BEAT_CHECKS = 3  # how often in a heartbeat `tick` is to be called
 _IDLE_BLOBS = 1 / 8  # of a host's memory, for blobs that no call uses at the time
 _FAREWELL = 0.7  # seconds that an agent may take to end what runs there, and itself
 _VISIT = 1.0  # seconds for an attempt to end it by another way, when it does not hear us
-_FIRST_ATTEMPT = 5.0  # seconds that the first attempt to get back to a host may take
+_FIRST_ATTEMPT = 3.0  # seconds that the first attempt to get back to a host may take
 _PAUSES = 0.1, 5.0  # seconds between attempts: the first and the longest
 
 
@@ -58,6 +58,7 @@ class Down(NamedTuple):
 
     error: HostError
     unsent: Sequence[int] = ()
+    asked: bool = False  # the link was closed
 
 
 Message = Up | Arrived | Away | Back | Down
@@ -124,6 +125,7 @@ class Link:
         self._acknowledged = 0  # of these
         self._heard = self._said = time.monotonic()
         self._written = 0  # what the writer had written then
+        self._attempts = 0  # to get back to the agent
         self._receiving: threading.Thread | None = None  # the one that frames are handled on
         self._thread = threading.Thread(
             target=self._run, name=f"interstate {host} link", daemon=True
@@ -279,10 +281,10 @@ class Link:
         with self._lock:
             if not self._over:
                 self._writer, self._opening = writer, False
+                self._deliver(self.index, Up(hello))
         if self._writer is None:  # closed just now: an Up must not follow the Down
             writer.close()
             return None, b""
-        self._deliver(self.index, Up(hello))
         return stream, more
 
     def _connect(self, deadline: float) -> boot.Stream:
@@ -322,12 +324,14 @@ class Link:
         silent = time.monotonic() - self._heard > self._patience.heartbeat
         why = "it has fallen silent" if silent else "the connection was lost"
         with self._lock:
+            if self._closing.is_set():
+                raise HostLost(self._say(f"{why} as it was closed"), self.host)
             self._opening = True
         lost.close()
         self._deliver(self.index, Away(why))
         for attempt, pause in enumerate(_pauses()):
             try:
-                return self._try_again(_FIRST_ATTEMPT * 2**attempt, end)
+                return self._try_again(_FIRST_ATTEMPT * 2 ** min(attempt, 10), end)
             except boot.AgentGoneError:
                 gone = self._say(f"{why}, and then its agent had ended")
                 raise HostLost(gone, self.host) from None
@@ -340,20 +344,24 @@ class Link:
         raise AssertionError("there is always another attempt")
 
     def _try_again(self, seconds: float, end: float) -> tuple[boot.Stream, bytes]:
+        self._attempts += 1
+        attempt = self._attempts
         with self._turn:
             stream = self._connect(min(end, time.monotonic() + seconds))
             with self._closed_at(stream, end):
                 patience = min(wire.BEATS * self._patience.heartbeat, self._patience.reconnect)
-                count, more = boot.resume(stream, self._start, self._door, self._received, patience)
-        if self._writer is not None:
-            self._writer.resume(stream, count)
+                count, more = boot.resume(
+                    stream, self._start, self._door, (self._received, attempt), patience
+                )
+                if self._writer is not None:
+                    self._writer.resume(stream, count)
         self._acknowledged = self._received
         self._heard = time.monotonic()
         with self._lock:
             if self._over:  # closed just now: nothing may follow the Down
                 raise HostLost(self._say("closed while it was not connected"), self.host)
             self._opening = False
-        self._deliver(self.index, Back())
+            self._deliver(self.index, Back())
         return stream, more
 
     def _dismiss(self) -> None:
@@ -397,7 +405,7 @@ class Link:
         unsent: Sequence[int] = ()
         if writer is not None and writer.thread is not threading.current_thread():
             unsent = writer.wind_up()  # it is nowhere that a closed stream would keep it
-        self._deliver(self.index, Down(error, unsent))
+        self._deliver(self.index, Down(error, unsent, self._closing.is_set()))
 
     def _say(self, what: str) -> str:
         return f"{self.host} ({self.way}): {what}"

@@ -121,6 +121,11 @@ class Pool(Dispatch):
         """When a Tick is to come, if nothing happens before."""
         return self._comebacks.wake
 
+    def reaches(self, host: int) -> bool:
+        """Whether a host is up, and not away."""
+        state = self._hosts.get(host)
+        return state is not None and state.up
+
     def hosts(self) -> list[HostState]:
         """Those that are there, or may be again."""
         return list(self._hosts.values())

@@ -49,6 +49,7 @@ class Writer:
         self._packer = Packer()
         self._writing = threading.Lock()  # held while a frame is being written; guards the next
         self._ledger = Ledger()
+        self._counting = threading.Lock()  # guards the ledger; held for moments only
         self._writable = threading.Event()  # unset between two streams
         self._writable.set()
         self._over = False
@@ -97,7 +98,8 @@ class Writer:
         Raises:
             wire.ProtocolError: It cannot have.
         """
-        self._ledger.arrived(count)
+        with self._counting:
+            self._ledger.arrived(count)
 
     def resume(self, stream: Stream, count: int) -> None:
         """Go on with another stream; the host has that many bytes.
@@ -107,8 +109,9 @@ class Writer:
             OSError: That stream is lost, too.
         """
         with self._writing:
-            again = self._ledger.take_back(count)
-            self._ledger.add(again, sum(map(len, again)))
+            with self._counting:
+                again = self._ledger.take_back(count)
+                self._ledger.add(again, sum(map(len, again)))
             for piece in again:
                 stream.write(piece)
             self._stream = stream
@@ -151,11 +154,13 @@ class Writer:
         if self._unwritten or not self._writing.acquire(blocking=False):
             return False
         try:
-            if not self._writable.is_set():
+            if self._over or not self._writable.is_set():
                 return False
-            self._ledger.add((frames,), len(frames))  # first: it may be acknowledged at once
+            with self._counting:
+                self._ledger.add((frames,), len(frames))  # first: it may be acknowledged at once
             if not self._stream.write_now(frames):
-                self._ledger.withdraw()
+                with self._counting:
+                    self._ledger.withdraw()
                 return False
             self.written += 1
         except OSError:
@@ -220,7 +225,8 @@ class Writer:
             if self._over:
                 self._unsent.append(b"".join(frame))
                 return
-            self._ledger.add(frame, sum(map(len, frame)))
+            with self._counting:
+                self._ledger.add(frame, sum(map(len, frame)))
             self.written += 1
             try:
                 for part in frame:

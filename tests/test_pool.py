@@ -446,3 +446,22 @@ def test_the_first_reason_to_be_broken_stays() -> None:
     first, second = BrokenSSHExecutor("first"), BrokenSSHExecutor("second")
     p.handle([events.Broken(first), events.Broken(second)], 0.0)
     assert p.broken is first
+
+
+def test_a_host_that_stays_lost_is_tried_for_ever_while_another_is_there() -> None:
+    p = pool.Pool(2, 60.0)
+    p.handle([events.Up(0, 1), events.Up(1, 1)], 0.0)
+    now, opened = 100.0, 0
+    commands = p.handle([events.Down(1, error(1))], now)
+    for _ in range(3000):
+        opened += commands.count(events.Open(1))
+        if events.Open(1) in commands:
+            commands = p.handle([events.Down(1, error(1))], now)
+        else:
+            assert p.wake is not None
+            assert p.wake - now <= 60.0
+            now = p.wake
+            commands = p.handle([events.Tick()], now)
+    assert opened >= 1400
+    assert sent(p.handle(submit(1), now)) == {0: [1]}
+    assert p.lost is None

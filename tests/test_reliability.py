@@ -391,6 +391,81 @@ def test_workers_can_be_ended_with_all_that_runs(host: Host, tmp_path: Path, how
     executor.shutdown()
 
 
+def test_terminated_workers_have_their_grace(host: Host, tmp_path: Path) -> None:
+    def job() -> None:
+        def tidy(*_: Any) -> None:
+            time.sleep(2.5)
+            (tmp_path / "tidied").touch()
+            os._exit(0)
+
+        signal.signal(signal.SIGTERM, tidy)
+        print(os.getpid())
+        time.sleep(PATIENCE)
+
+    executor = SSHExecutor(host, workers_per_host=1, grace=PATIENCE)
+    future = executor.submit(job)
+    until(lambda: future.stdout.endswith("\n"))
+    executor.terminate_workers()
+    executor.shutdown()
+    assert not processes.wait_gone({int(future.stdout)}, PATIENCE)
+    assert (tmp_path / "tidied").exists()
+
+
+def test_a_call_that_was_terminated_is_not_run_because_a_cancel_got_no_answer(
+    host: Host, tmp_path: Path
+) -> None:
+    path = tmp_path / "begun"
+
+    def wait_for_the_end() -> None:
+        while not (tmp_path / "end").exists():
+            time.sleep(0.005)
+
+    with Proxy(host, tmp_path) as proxy, SSHExecutor(proxy.host, workers_per_host=1) as executor:
+        wait([executor.submit(abs, -n) for n in range(300)])  # so that more is sent ahead
+        long, last = executor.submit(wait_for_the_end), executor.submit(run_slowly, path, 1)
+        until(lambda: long.running() and last.running())
+        proxy.freeze()
+        last.terminate()
+        last.cancel()
+        proxy.thaw()
+        until(last.cancelled)
+        (tmp_path / "end").touch()
+        assert long.exception(PATIENCE) is None
+    assert lines_of(path) == []
+
+
+def test_cancelling_what_is_on_a_host_that_is_away_takes_no_time(
+    host: Host, tmp_path: Path
+) -> None:
+    with Proxy(host, tmp_path) as proxy, SSHExecutor(proxy.host, workers_per_host=3) as executor:
+        futures = [executor.submit(time.sleep, 0.5) for _ in range(3)]
+        until(lambda: all(future.running() for future in futures))
+        proxy.refuse()
+        proxy.cut()
+        until(lambda: executor.hosts[0].state == "away")
+        began = time.monotonic()
+        assert not any(future.cancel() for future in futures)
+        assert time.monotonic() - began < 1.5
+        proxy.refuse(False)
+        assert [future.exception(PATIENCE) for future in futures] == [None] * 3
+
+
+def test_what_a_call_needs_is_let_go_of_though_it_was_tried_twice(
+    host: Host, tmp_path: Path
+) -> None:
+    def die_once(data: bytes) -> int:
+        if not (tmp_path / "died").exists():
+            (tmp_path / "died").touch()
+            os._exit(1)
+        return len(data)
+
+    with SSHExecutor(host, workers_per_host=1, retries=1) as executor:
+        assert executor.submit(die_once, bytes(200_000)).result(PATIENCE) == 200_000
+        writer = executor._engine.fleet[0]._writer
+        assert writer is not None
+        until(lambda: not writer._shelf._users)
+
+
 def test_ctrl_c_comes_back_in_two_seconds_though_the_network_stands_still(
     host: Host, tmp_path: Path
 ) -> None:

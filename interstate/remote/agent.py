@@ -42,6 +42,7 @@ class Agent:
         self._foreman = Foreman(self._sink.put, self._fork, self._listen, self._hear)
         self._config: dict[str, Any] = {}
         self._slots: dict[int, Slot] = {}  # by pid
+        self._dying: list[Slot] = []  # whose workers have ended just now
         self._blobs = Blobs()
         self._paused = False
         self._old_pipes: set[int] = set()
@@ -89,10 +90,13 @@ class Agent:
 
     def _end_all(self) -> None:
         """End what our calls have started, and them."""
-        if self._last_signal != signal.SIGKILL:
+        self._session.close_door()  # nobody need wait for an answer
+        if self._last_signal == signal.SIGTERM:
             for slot in self._slots.values():
-                slot.signal(self._last_signal)
-            family.wait_for(self._slots, self._config["grace"])
+                slot.signal(signal.SIGTERM)
+            left = family.wait_for(self._slots, self._config["grace"])
+            for pid, slot in self._slots.items():
+                slot.reaped = pid not in left
         for slot in self._slots.values():
             slot.kill()
         family.end_all(_LAST)
@@ -134,6 +138,7 @@ class Agent:
         needed = self._blobs.needed(payload.references(content)) if content[0] else ()
         obstacle = next((blob.obstacle for blob in needed if blob.obstacle), "")
         if obstacle:
+            self._foreman.forget(number)
             self._sink.put(wire.encode(wire.REFUSED, number, obstacle.encode()))
         else:
             self._foreman.take(Call(number, content, needed))
@@ -183,8 +188,8 @@ class Agent:
         try:
             signal.set_wakeup_fd(-1)
             self._watcher.close()
-            closables: list[Any] = [*self._slots.values(), *self._deaths, self._blobs]
-            for closable in (*closables, self._session):
+            closables: list[Any] = [*self._slots.values(), *self._dying, *self._deaths]
+            for closable in (*closables, self._blobs, self._session):
                 closable.close()
             for descriptor in self._old_pipes:
                 os.close(descriptor)
@@ -297,9 +302,11 @@ class Agent:
         """Tell what its worker printed and answered to the end; another takes its place."""
         slot.reaped = True
         slot.kill()
+        self._dying.append(slot)
         self._hear(slot)
         self._pass_on_output(slot)
         self._listen(slot)
         self._foreman.died(slot, b'{"exit_status": %d}' % exit_status(status))
         slot.close()
+        self._dying.remove(slot)
         self._foreman.assign()

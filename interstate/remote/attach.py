@@ -25,7 +25,7 @@ def attach(errand: dict[str, Any]) -> NoReturn:
     """Hand over the channel, and stay until the agent has no more use for it; then exit.
 
     Args:
-        errand: "door": the agent's socket; "received": what to tell it; "channel": the descriptors
+        errand: "door": the agent's socket; "errand": what to tell it; "channel": the descriptors
             to hand over; "patience": how long it may take to answer, seconds; "gone": what to say
             if there is no such agent.
     """
@@ -59,7 +59,7 @@ def _hand_over(way: socket.socket, errand: dict[str, Any]) -> bool:
             return False  # whoever that is, it has taken the name of an agent that is gone
         agent = pid
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, errand["channel"])]
-        way.sendmsg([errand["received"]], rights if errand["channel"] else [])
+        way.sendmsg([errand["errand"]], rights if errand["channel"] else [])
         return bool(way.recv(1))
     except socket.timeout:
         if agent:

@@ -7,7 +7,7 @@ from collections import namedtuple
 from types import TracebackType
 
 from . import pickling, wire
-from .lean import pickle
+from .lean import pickle, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,15 @@ def dump_exception(error: BaseException) -> tuple[bool, bytes]:
     except BaseException as obstacle:  # it runs the user's code
         reason = f"{type(obstacle).__name__}: {_text(obstacle)}"
     return False, pickle.dumps(_describe(error, reason), protocol=wire.PICKLE)
+
+
+def let_go(error: BaseException) -> None:
+    """Forget what the call had when it failed: the memory may be needed to tell of it."""
+    tb = error.__traceback__
+    while tb is not None:
+        with suppress(RuntimeError):  # it is still running: one of our own
+            tb.tb_frame.clear()
+        tb = tb.tb_next
 
 
 def _pickle_exception(error: BaseException) -> bytes:

@@ -42,18 +42,19 @@ def kill(pids: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def wait_for(pids: Iterable[int], seconds: float) -> None:
-    """Wait until these children of ours have ended, but no longer than so many seconds."""
+def wait_for(pids: Iterable[int], seconds: float) -> set[int]:
+    """Wait until these children of ours have ended, so many seconds at most; return who has not."""
     deadline = time.monotonic() + seconds
     left = set(pids)
     while left and time.monotonic() < deadline:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return
+            return set()
         left.discard(pid)
         if not pid:
             time.sleep(_PAUSE)
+    return left
 
 
 def end_all(seconds: float) -> None:

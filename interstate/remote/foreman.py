@@ -78,6 +78,10 @@ class Foreman:
         """The call of that number, which comes next, may run only so long."""
         (self._limits[number],) = wire.SECONDS.unpack(content)
 
+    def forget(self, number: int) -> None:
+        """The call of that number will not run."""
+        self._limits.pop(number, None)
+
     def recall(self, _: int, content: wire.Bytes) -> None:
         """Return what is asked for; take it out of the inboxes where not enough waits here."""
         (limit,) = wire.COUNT.unpack(content)

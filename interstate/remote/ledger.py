@@ -57,13 +57,17 @@ class Ledger:
         while self._kept and self._kept[0][0] <= count:
             self._begin = self._kept.popleft()[0]
 
+    def fits(self, count: int) -> bool:
+        """Whether the other end may have exactly that many bytes."""
+        return self._arrived <= count <= self.end
+
     def take_back(self, count: int) -> list[Bytes]:
         """Return all that was written after that many bytes, to be written, and added, anew.
 
         Raises:
             ProtocolError: The other end cannot have exactly that many.
         """
-        if count < self._arrived:
+        if not self.fits(count):
             raise ProtocolError(f"{count} bytes are said to have arrived, and {self._arrived} had")
         self.arrived(count)
         rest: list[Bytes] = []

@@ -17,7 +17,7 @@ import time
 
 from . import pickling, wire
 from .culprit import cannot_be_pickled, name_of, parts, parts_of_arguments
-from .failure import dump_exception
+from .failure import dump_exception, let_go
 from .lean import pickle
 
 TYPE_CHECKING = False
@@ -322,6 +322,8 @@ def run_call(content: Content, attached: Callable[[bool], Buffer] | None = None)
         fn, args, kwargs = _load_call(content, attached)
         status, (body, large) = RETURNED, _dump_result(fn, fn(*args, **kwargs))
     except BaseException as error:  # also SystemExit: it ends the call, not the worker
+        if isinstance(error, MemoryError):
+            let_go(error)
         whole, body = dump_exception(error)
         status = RAISED if whole else DESCRIBED
     apart = len(body) >= LARGE

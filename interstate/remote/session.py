@@ -69,10 +69,11 @@ class Session:
         self._lost = 0.0  # when the channel was
         self._way: socket.socket | None = None  # to the process that the channel came by
         self._guest: socket.socket | None = None  # one that brings a channel
+        self._attempt = 0  # the client's, by which the channel came
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._door.bind(b"\0interstate-" + os.urandom(16).hex().encode())
         self.door: bytes = self._door.getsockname()
-        self._door.listen(8)
+        self._door.listen(64)
         self._door.setblocking(False)
         watcher.watch(self._door.fileno(), self._open_door)
         self._use(source, sink)
@@ -89,6 +90,12 @@ class Session:
         for descriptor in (self._source, self.sink.descriptor):
             if descriptor is not None:
                 os.close(descriptor)
+
+    def close_door(self) -> None:
+        """Let nobody bring a channel any more."""
+        self._dismiss_guest()
+        self._watcher.forget(self._door.fileno())
+        self._door.close()
 
     # -------------------------------------------------------------------------- in time
 
@@ -114,6 +121,8 @@ class Session:
     def _read(self) -> None:
         try:
             data = os.read(self._source, READ)  # type: ignore[arg-type]
+        except BlockingIOError:
+            return
         except OSError:
             data = b""
         if not data:
@@ -192,7 +201,7 @@ class Session:
     def _accepted(self) -> socket.socket | None:
         try:
             descriptor, _ = self._door._accept()  # type: ignore[attr-defined]
-        except (BlockingIOError, ConnectionAbortedError):
+        except OSError:  # it is gone again; or no more files may be open
             return None
         return socket.socket(fileno=descriptor)
 
@@ -203,28 +212,36 @@ class Session:
             self._guest = None
 
     def _take_channel(self, guest: socket.socket) -> None:
-        """Go on with the channel that was brought."""
+        """Go on with the channel that was brought, unless it comes too late, or is none."""
         try:
-            said, ancillary, _, _ = guest.recvmsg(wire.COUNT.size, _RIGHTS)
+            said, ancillary, _, _ = guest.recvmsg(wire.ERRAND.size, _RIGHTS)
         except (BlockingIOError, ConnectionResetError):
             said, ancillary = b"", []
         descriptors = _descriptors_in(ancillary)
-        if said == wire.COUNT.pack(wire.DISMISSED):
+        arrived, attempt = wire.ERRAND.unpack(said) if len(said) == wire.ERRAND.size else (0, 0)
+        if arrived == wire.DISMISSED:
             self.over = True
-        if len(said) != wire.COUNT.size or len(descriptors) != 2:
+        wanted = attempt > self._attempt and self.sink.ledger.fits(arrived)
+        if not wanted or len(descriptors) != 2:
             for descriptor in descriptors:
                 os.close(descriptor)
             self._dismiss_guest()
             return
         self._lose()
         self._watcher.forget(guest.fileno())
-        self._way, self._guest = guest, None
+        self._way, self._guest, self._attempt = guest, None, attempt
         source, sink = descriptors
-        self._resume(source, sink, wire.COUNT.unpack(said)[0])
+        self._resume(source, sink, arrived)
 
     def _resume(self, source: int, sink: int, arrived: int) -> None:
         self.sink.begin_anew(sink, arrived)
-        self._use(source, sink)
+        try:
+            self._use(source, sink)
+        except OSError:  # it is no channel
+            os.close(source)
+            os.close(sink)
+            self.sink.descriptor = None
+            return
         self._heard = self._said = time.monotonic()
         self._acknowledged, self._ack_due = self._received, float("inf")
         self.due = 0.0

@@ -71,7 +71,8 @@ ASKED = b"A"  # or that was asked for
 
 NO_CALL = 1 << 63  # with a worker's pid: what is printed while it runs no call
 
-DISMISSED = (1 << 64) - 1  # what a new channel's process says, in place of a COUNT: end
+ERRAND = struct.Struct("!QQ")  # a new channel's process: how many bytes have come, which attempt
+DISMISSED = (1 << 64) - 1  # in place of that number of bytes: end
 SURE = 1 << 20  # bytes that come in before an ACK says that they have
 BEATS = 3  # heartbeats of silence after which a channel counts as lost
 

@@ -21,7 +21,7 @@ from .trouble import BusyError, WayError
 
 _GRACE = 0.5  # seconds that a ProxyCommand has between SIGTERM and SIGKILL
 _DEAD_AFTER = 60  # seconds without an answer after which the kernel gives a connection up
-_ALIVE = 2.0  # seconds that a hop may take to show that it is there
+_ALIVE = 1.0  # seconds that a hop may take to show that it is there
 _PROHIBITED, _CONNECT_FAILED = 1, 2  # RFC 4254, 5.1: why a channel was not opened
 
 
