@@ -178,6 +178,7 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
+        await asyncio.sleep(0)  # who was accepted just now is served, and then cut like the others
         await self._cut(reset=True)
 
     def _do(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -190,7 +191,8 @@ class Proxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    if not writer.transport.is_closing():
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()
 
 

@@ -734,5 +734,14 @@ def lost(host: int, why: str) -> HostError:
     return HostLost(f"h{host}: {why}", Host(f"h{host}"))
 
 
+def main(first: int, count: int = 1) -> None:
+    """Run the seeds from the first on; say which one it was that failed."""
+    for seed in range(first, first + count):
+        try:
+            World(seed).run()
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+
+
 if __name__ == "__main__":
-    World(int(sys.argv[1])).run()
+    main(*map(int, sys.argv[1:]))

@@ -32,6 +32,17 @@ def dump_exception(error: BaseException) -> tuple[bool, bytes]:
     return False, pickle.dumps(_describe(error, reason), protocol=wire.PICKLE)
 
 
+def let_go_for_want_of_memory(error: BaseException) -> None:
+    """The same for an error that a MemoryError led to, and for those between them."""
+    chain: list[BaseException] = [error]
+    for link in chain:  # grows while it is walked
+        others = (link.__cause__, link.__context__)
+        chain += [other for other in others if other is not None and other not in chain]
+    if any(isinstance(link, MemoryError) for link in chain):
+        for link in chain:
+            let_go(link)
+
+
 def let_go(error: BaseException) -> None:
     """Forget what the call had when it failed: the memory may be needed to tell of it."""
     tb = error.__traceback__

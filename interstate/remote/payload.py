@@ -17,7 +17,7 @@ import time
 
 from . import pickling, wire
 from .culprit import cannot_be_pickled, name_of, parts, parts_of_arguments
-from .failure import dump_exception, let_go
+from .failure import dump_exception, let_go, let_go_for_want_of_memory
 from .lean import pickle
 
 TYPE_CHECKING = False
@@ -322,8 +322,7 @@ def run_call(content: Content, attached: Callable[[bool], Buffer] | None = None)
         fn, args, kwargs = _load_call(content, attached)
         status, (body, large) = RETURNED, _dump_result(fn, fn(*args, **kwargs))
     except BaseException as error:  # also SystemExit: it ends the call, not the worker
-        if isinstance(error, MemoryError):
-            let_go(error)
+        let_go_for_want_of_memory(error)
         whole, body = dump_exception(error)
         status = RAISED if whole else DESCRIBED
     apart = len(body) >= LARGE
@@ -373,6 +372,10 @@ def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[memoryview]]:
         if _are_plain((result,)):
             return pickle.dumps(result, wire.PICKLE), []
         return _dump_apart(_apart(result))  # type: ignore[no-any-return]
+    except MemoryError as error:  # there is none to look for who needs it
+        let_go(error)
+        name = f"the result of {name_of(fn)}"
+        raise cannot_be_pickled(iter(()), name, error) from error
     except Exception as error:
         name = f"the result of {name_of(fn)}"
         raise cannot_be_pickled(parts(name, result), name, error) from error

@@ -112,9 +112,8 @@ class Session:
 
     def _end(self) -> float:
         """Until when we wait to hear anything."""
-        if self._source is None:
-            return self._lost + self._reconnect
-        return self._heard + wire.BEATS * self._heartbeat + self._reconnect
+        silent = self._heard + wire.BEATS * self._heartbeat
+        return (silent if self._source is not None else min(self._lost, silent)) + self._reconnect
 
     # -------------------------------------------------------------------------- hearing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -50,7 +51,9 @@ class Stream:
         def take(data: bytes) -> None:
             receive(data)
             used = inside(self._channel)._check_add_window(len(data))
-            if used:
+            if not used:
+                return
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # `pump` ends
                 self._transport.give_window(self._channel, used + window.growth(used))
 
         self._inbox.pump(take)
