@@ -285,7 +285,7 @@ def test_what_shrinks_is_compressed_both_ways_where_the_network_is_slow(
             text if kind == "text" else value.tobytes()
         )
         assert proxy.sent - sent < 5 * MB
-        assert proxy.received - received < 6 * MB
+        assert proxy.received - received < 7.5 * MB  # what was on its way before it was slow is not
 
 
 # ------------------------------------------------------------------- keys are renewed
