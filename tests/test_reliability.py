@@ -126,7 +126,7 @@ def test_one_warning_tells_of_a_lost_connection(
     caplog.set_level(logging.INFO, "interstate")
     with Proxy(host, tmp_path) as proxy, SSHExecutor(proxy.host, workers_per_host=1) as executor:
         future = executor.submit(time.sleep, 0.5)
-        until(future.running)
+        until(lambda: future.started_at)
         proxy.refuse()
         proxy.cut()
         until(lambda: proxy.accepted > 3)
@@ -439,7 +439,7 @@ def test_cancelling_what_is_on_a_host_that_is_away_takes_no_time(
 ) -> None:
     with Proxy(host, tmp_path) as proxy, SSHExecutor(proxy.host, workers_per_host=3) as executor:
         futures = [executor.submit(time.sleep, 0.5) for _ in range(3)]
-        until(lambda: all(future.running() for future in futures))
+        until(lambda: all(future.started_at for future in futures))
         proxy.refuse()
         proxy.cut()
         until(lambda: executor.hosts[0].state == "away")
