@@ -72,8 +72,8 @@ class WorkerDied(InterstateError, BrokenExecutor):
         self.exit_status = exit_status
 
 
-class CallTimeout(InterstateError, TimeoutError):
-    """A call ran for longer than its `timeout` allows, and was stopped.
+class _CallStopped(InterstateError):
+    """A call was stopped while it ran.
 
     Its `__cause__` is how it ended then: a KeyboardInterrupt, whose traceback says where it was,
     or a WorkerDied, if it did not end by itself.
@@ -88,19 +88,19 @@ class CallTimeout(InterstateError, TimeoutError):
         self.host = host
 
 
-class CallTerminated(InterstateError, CancelledError):
+class CallTimeout(_CallStopped, TimeoutError):
+    """A call ran for longer than its `timeout` allows, and was stopped.
+
+    Its `__cause__` is how it ended then: a KeyboardInterrupt, whose traceback says where it was,
+    or a WorkerDied, if it did not end by itself.
+    """
+
+
+class CallTerminated(_CallStopped, CancelledError):
     """A call that was running was stopped by `RemoteFuture.terminate`.
 
     Its `__cause__` is how it ended then, as with CallTimeout.
-
-    Args:
-        message: What happened, and on which host.
-        host: The host that it happened on.
     """
-
-    def __init__(self, message: str, host: Host | None = None) -> None:
-        super().__init__(message)
-        self.host = host
 
 
 class RemoteError(InterstateError):

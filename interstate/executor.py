@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Literal
 
 from . import ending, limits
-from .blobs import Blob
 from .callbacks import Callbacks
 from .calls import Call
 from .engine import KILL, TERMINATE, Engine
@@ -224,20 +223,12 @@ class SSHExecutor(Submitting):
     def _new_future(self) -> RemoteFuture[Any]:
         return self._engine.new_future()
 
-    def _post(
-        self,
-        future: RemoteFuture[Any],
-        pickled: tuple[bytes, Sequence[Blob]] | None,
-        name: str,
-        options: CallOptions,
-        host: int | None,
-    ) -> None:
+    def _post(self, call: Call | None, host: int | None, retries: int) -> None:
         self._check_process()
         with self._lock:
             self._check_open()
-            if pickled is not None:
-                call = Call(future, *pickled, name, options.timeout)
-                self._engine.submit(call, host, options.retries)
+            if call is not None:
+                self._engine.submit(call, host, retries)
 
     def terminate_workers(self) -> None:
         """End the executor now, and what runs over there by SIGTERM; what takes longer than the

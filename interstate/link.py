@@ -10,7 +10,6 @@ the agent takes over, and both ends go on with the byte after the last that came
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from . import boot
 from .blobs import Blob
 from .errors import AuthenticationError, BootError, HostError, HostKeyError, HostLost
 from .hosts import Host
+from .pauses import pauses
 from .remote import wire
 from .writer import Writer
 
@@ -329,7 +329,7 @@ class Link:
             self._opening = True
         lost.close()
         self._deliver(self.index, Away(why))
-        for attempt, pause in enumerate(_pauses()):
+        for attempt, pause in enumerate(pauses(*_PAUSES)):
             try:
                 return self._try_again(_FIRST_ATTEMPT * 2 ** min(attempt, 10), end)
             except boot.AgentGoneError:
@@ -409,11 +409,3 @@ class Link:
 
     def _say(self, what: str) -> str:
         return f"{self.host} ({self.way}): {what}"
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds to wait between attempts, for ever: growing, and never the same."""
-    pause, longest = _PAUSES
-    while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # spreads a crowd, hides nothing
-        pause = min(2 * pause, longest)

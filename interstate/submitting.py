@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from .blobs import Blob, blobs
+from .calls import Call
 from .future import RemoteFuture
 from .remote import payload
 from .remote.chunked import Chunked
@@ -47,14 +48,7 @@ class Submitting(Executor):
         """The Future of a call to be posted."""
 
     @abstractmethod
-    def _post(
-        self,
-        future: RemoteFuture[Any],
-        pickled: tuple[bytes, Sequence[Blob]] | None,
-        name: str,
-        options: CallOptions,
-        host: int | None,
-    ) -> None:
+    def _post(self, call: Call | None, host: int | None, retries: int) -> None:
         """Have a call run; None: it could not be pickled.  Raises if no call is taken any more."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RemoteFuture[T]:
@@ -136,15 +130,14 @@ class Submitting(Executor):
     ) -> RemoteFuture[T]:
         """Submit to any host, or to the one of that index."""
         future = self._new_future()
-        pickled = None
+        call, options = None, options or self._options
+        name = options.name or getattr(fn, "__qualname__", None) or type(fn).__qualname__
         try:
-            pickled = (dump or _dumped)(fn, args, kwargs)
+            call = Call(future, *(dump or _dumped)(fn, args, kwargs), name, options.timeout)
         except pickle.PicklingError as error:
             future.set_running_or_notify_cancel()
             future.set_exception(error)
-        options = options or self._options
-        name = options.name or getattr(fn, "__qualname__", None) or type(fn).__qualname__
-        self._post(future, pickled, name, options, host)
+        self._post(call, host, options.retries)
         return future
 
 

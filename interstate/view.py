@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
 from concurrent.futures import wait as wait_for
 from typing import Any
 
-from .blobs import Blob
+from .calls import Call
 from .future import RemoteFuture
 from .submitting import CallOptions, Submitting
 
@@ -58,19 +57,13 @@ class View(Submitting):
     def _new_future(self) -> RemoteFuture[Any]:
         return self._executor._new_future()
 
-    def _post(
-        self,
-        future: RemoteFuture[Any],
-        pickled: tuple[bytes, Sequence[Blob]] | None,
-        name: str,
-        options: CallOptions,
-        host: int | None,
-    ) -> None:
+    def _post(self, call: Call | None, host: int | None, retries: int) -> None:
         with self._lock:
             if self._shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            self._futures.add(future)
-        self._executor._post(future, pickled, name, options, host)
+            if call is not None:
+                self._futures.add(call.future)
+        self._executor._post(call, host, retries)
 
 
 def options_from(

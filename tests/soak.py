@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interstate import CallTerminated, CallTimeout, SSHExecutor, WorkerDied
+from interstate import CallTerminated, CallTimeout, HostLost, SSHExecutor, WorkerDied
 
 from . import processes
 from .proxy import Proxy
@@ -130,7 +130,7 @@ class Soak:
 
     def _dying(self, number: int) -> Any:
         view = self._executor.with_options(retries=0)
-        return view.submit(os._exit, number % 250), [WorkerDied, _host_lost()]
+        return view.submit(os._exit, number % 250), [WorkerDied, HostLost]
 
     def _timed_out(self, number: int) -> Any:
         view = self._executor.with_options(timeout=0.02)
@@ -159,12 +159,6 @@ _KINDS = {
     "terminated": 1,
     "cancelled": 20,
 }
-
-
-def _host_lost() -> type[Exception]:
-    from interstate import HostLost
-
-    return HostLost
 
 
 class Faults:

@@ -12,13 +12,13 @@ HOUSE = Path(__file__).parent.parent / "interstate"
 FILES = sorted(HOUSE.rglob("*.py"))
 CHAIN = {  # each layer, and what of ours it may import
     "executor": {
-        *("blobs", "callbacks", "calls", "ending", "engine", "errors", "fleet", "future", "hosts"),
+        *("callbacks", "calls", "ending", "engine", "errors", "fleet", "future", "hosts"),
         *("hosttable", "limits", "link", "output", "remote", "settings", "ssh", "submitting"),
         "view",
     },
     "settings": {"boot", "callbacks", "fleet", "output"},
-    "view": {"blobs", "future", "submitting"},
-    "submitting": {"blobs", "future", "remote"},
+    "view": {"calls", "future", "submitting"},
+    "submitting": {"blobs", "calls", "future", "remote"},
     "hosttable": {"engine", "hosts"},
     "limits": set(),
     "engine": {
@@ -35,7 +35,8 @@ CHAIN = {  # each layer, and what of ours it may import
     "ending": {"errors"},
     "outcome": {"calls", "errors", "hosts", "remote"},
     "callbacks": set(),
-    "link": {"blobs", "boot", "errors", "hosts", "remote", "writer"},
+    "link": {"blobs", "boot", "errors", "hosts", "pauses", "remote", "writer"},
+    "pauses": set(),
     "writer": {"blobs", "boot", "remote", "shelf"},
     "shelf": {"blobs"},
     "blobs": set(),

@@ -16,11 +16,11 @@ import time
 from . import wire
 from .lean import socket, suppress
 from .sink import Sink
+from .worker import descriptors_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from .watcher import Watcher
 
@@ -216,7 +216,7 @@ class Session:
             said, ancillary, _, _ = guest.recvmsg(wire.ERRAND.size, _RIGHTS)
         except (BlockingIOError, ConnectionResetError):
             said, ancillary = b"", []
-        descriptors = _descriptors_in(ancillary)
+        descriptors = list(descriptors_in(ancillary))
         arrived, attempt = wire.ERRAND.unpack(said) if len(said) == wire.ERRAND.size else (0, 0)
         if arrived == wire.DISMISSED:
             self.over = True
@@ -250,10 +250,3 @@ class Session:
             with suppress(OSError):
                 self._way.send(b"\1")  # the process may let go of them
         self.flush()
-
-
-def _descriptors_in(ancillary: Any) -> list[int]:
-    descriptors = array.array("i")
-    for _, _, data in ancillary:
-        descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
-    return list(descriptors)

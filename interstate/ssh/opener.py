@@ -16,6 +16,7 @@ import paramiko
 
 from ..errors import ConnectError
 from ..hosts import Host
+from ..pauses import pauses
 from .asking import Ask, Asker
 from .config import Config
 from .deadline import Clock, Deadline
@@ -24,7 +25,7 @@ from .hostkeys import KnownHosts
 from .inbox import Inbox
 from .keys import Keyring
 from .login import Login
-from .pacing import Pacing, pauses
+from .pacing import PAUSES, Pacing
 from .settings import Settings, names, settle
 from .source import USER_CONFIG, ConfigSource
 from .stream import Stream
@@ -146,7 +147,7 @@ class SSH:
     def _connect(self, host: Host, chain: tuple[Host, ...], deadline: Deadline) -> Transport:
         """Connect to a host over a chain of hops, again and again while its sshd is busy."""
         settings = self._settings(host)
-        for attempts, pause in enumerate(pauses(), 1):
+        for attempts, pause in enumerate(pauses(*PAUSES), 1):
             try:
                 with self._pacing.slot(settings, chain, deadline):
                     return self._attempt(settings, chain, deadline)

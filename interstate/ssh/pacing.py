@@ -6,7 +6,6 @@ that go to one sshd.  A crowd of handshakes at once only takes turns on this com
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from .trouble import WayError
 _PER_SERVER = 8
 _CROWD = 64
 _CROWD_SECONDS = 2.0  # then we go ahead: servers that never answer must not keep others waiting
-_PAUSES = 0.05, 1.0  # seconds: the first and the longest
+PAUSES = 0.05, 1.0  # seconds between attempts: the first and the longest
 
 
 class Pacing:
@@ -66,14 +65,6 @@ class Pacing:
         finally:
             if held:
                 self._crowd.release()
-
-
-def pauses() -> Iterator[float]:
-    """Yield seconds to wait between attempts, for ever: growing, and never the same."""
-    pause, longest = _PAUSES
-    while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # spreads a crowd, hides nothing
-        pause = min(2 * pause, longest)
 
 
 def _server(settings: Settings, chain: tuple[Host, ...]) -> object:
