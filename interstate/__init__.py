@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .future import RemoteFuture
     from .hosts import Host
     from .hosttable import HostStatus, HostTable
+    from .remote.current import CurrentCall, current_call
     from .remote.environ import Environ, slices
     from .sharing import Shared, share
 
@@ -36,6 +37,7 @@ __all__ = [
     "CallTerminated",
     "CallTimeout",
     "ConnectError",
+    "CurrentCall",
     "Environ",
     "ExecuteError",
     "Host",
@@ -51,6 +53,7 @@ __all__ = [
     "SSHExecutor",
     "Shared",
     "WorkerDied",
+    "current_call",
     "execute",
     "loopback",
     "share",
@@ -58,6 +61,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CurrentCall": "remote.current",
     "Environ": "remote.environ",
     "Host": "hosts",
     "HostStatus": "hosttable",
@@ -65,6 +69,7 @@ _HOMES = {
     "RemoteFuture": "future",
     "SSHExecutor": "executor",
     "Shared": "sharing",
+    "current_call": "remote.current",
     "execute": "execution",
     "loopback": "loopback",
     "share": "sharing",

@@ -11,7 +11,9 @@ from . import events
 from .arriving import Arriving
 from .calls import Call
 from .errors import BrokenSSHExecutor, HostLost, HostMemoryError
+from .hostlog import HostLog
 from .hosts import Host
+from .logs import handle_record, handle_warning
 from .outcome import result_of, shown, worker_died
 from .output import Output
 from .remote import payload, wire
@@ -36,6 +38,7 @@ class Arrivals:
         output: Told of what calls print.
         done_with: Told that a host's call needs its blobs there no more.
         acknowledged: Told how many bytes a host has.
+        run: Runs users' code where it may wait for other calls.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Arrivals:
         output: Output,
         done_with: Callable[[int, int], None],
         acknowledged: Callable[[int, int], None],
+        run: Callable[[Callable[[], object]], None],
     ) -> None:
         self._calls = calls
         self._hosts = hosts
@@ -53,6 +57,8 @@ class Arrivals:
         self._output = output
         self._done_with = done_with
         self._acknowledged = acknowledged
+        self._run = run
+        self._host_log = HostLog(run)
 
     def read(self, host: int, frames: list[wire.Frame]) -> News:
         """Take in the frames that came from a host.
@@ -68,6 +74,11 @@ class Arrivals:
                 raise wire.ProtocolError(f"no agent sends a frame of kind {kind}")
             handle(self, host, call, content, news)
         return news
+
+    def close(self) -> None:
+        """Nothing arrives any more."""
+        self._output.close()
+        self._host_log.close()
 
     def _entry(self, host: int, call: int) -> Call | None:
         """The call, if it has not ended, nor runs on another host by now."""
@@ -103,9 +114,27 @@ class Arrivals:
         entry = self._entry(host, call)
         if entry is not None:
             entry.future.add_printed(stream, data)
-        elif call < wire.NO_CALL:  # a thread that goes on when its call has ended
-            call = wire.NO_CALL
+        elif call < wire.NO_CALL:  # a child or a thread that its call has left behind
+            self._host_log.add(host, self._hosts[host], stream, data)
+            return
         self._output.printed(self._hosts[host], (host, call), stream, data)
+
+    def _logged(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        record, where = bytes(content), self._hosts[host]
+        number = self._note_told(host, call)
+        self._run(lambda: handle_record(record, where, number))
+
+    def _warned(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
+        warning, where = bytes(content), self._hosts[host]
+        self._note_told(host, call)
+        self._run(lambda: handle_warning(warning, where))
+
+    def _note_told(self, host: int, call: int) -> int | None:
+        """Users' code is told of something that a call did; its number, if it is one."""
+        entry = self._entry(host, call)
+        if entry is not None:
+            entry.told = True
+        return call if 0 < call < wire.NO_CALL else None
 
     def _started(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         entry = self._entry(host, call)
@@ -137,16 +166,16 @@ class Arrivals:
             events.add_done(news.happened, host, call, 0.0)
 
     def _died(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
-        status = json.loads(bytes(content))["exit_status"]
+        how = json.loads(bytes(content))
         where = self._hosts[host]
         if not call:
-            error = worker_died(status, "the initializer", where)
+            error = worker_died(how, "the initializer", where)
             news.happened.append(events.Broken(_broken_by(where, error)))
             return
         entry = self._entry(host, call)
         if entry is None:
             return  # it was given up before
-        news.outcomes[call] = worker_died(status, entry.name, where, entry.future.attempts)
+        news.outcomes[call] = worker_died(how, entry.name, where, entry.future.attempts)
         if entry.stopped:
             events.add_done(news.happened, host, call, 0.0)
         else:
@@ -167,6 +196,8 @@ _FRAMES: dict[int, Callable[[Arrivals, int, int, wire.Bytes, News], None]] = {
     wire.ACK: Arrivals._ack,
     wire.DONE: Arrivals._done,
     wire.PRINTED: Arrivals._printed,
+    wire.LOGGED: Arrivals._logged,
+    wire.WARNED: Arrivals._warned,
     wire.STARTED: Arrivals._started,
     wire.STOPPED: Arrivals._stopped,
     wire.DIED: Arrivals._died,

@@ -8,24 +8,16 @@ its version, then reads the shipment from its standard input and runs it.
 from __future__ import annotations
 
 import contextlib
-import functools
 import getpass
-import marshal
 import re
 import secrets
 import socket
-import struct
 import sys
-import threading
-import zlib
-from collections.abc import Callable, Iterator
-from importlib.machinery import SourceFileLoader
-from importlib.util import MAGIC_NUMBER, find_spec
-from pathlib import Path
-from types import CodeType
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from .remote import wire
+from .shipment import packed_errand, shipment
 
 # Both stand in single quotes, for any shell: no quote, backslash, exclamation mark or newline.
 _SHELL = (
@@ -179,7 +171,7 @@ def resume(
         NoAgentError: Something else came, or the end.
         OSError: The stream broke.
     """
-    stream.write(_packed_errand(door, errand, patience))
+    stream.write(packed_errand(door, errand, patience))
     said = _skip_to_marker(stream, start)
     while len(said) < wire.HEADER.size:
         data = stream.read(_READ)
@@ -201,114 +193,6 @@ def owner() -> str:
     except (OSError, KeyError):  # a user with no name
         user = "unknown"
     return re.sub(r"[^\w.@-]", "_", f"{user}@{socket.gethostname()}", flags=re.ASCII)
-
-
-# ---------------------------------------------------------------------------- shipment
-
-
-_PACKAGE = b"""# what `import interstate` gives to a job
-def __getattr__(name):
-    from interstate.remote import environ
-    if name in ("Environ", "slices"):
-        return getattr(environ, name)
-    raise AttributeError(f"over there, interstate has Environ and slices, and no {name}")
-"""
-_building = threading.Lock()
-
-
-class _Module(NamedTuple):
-    package: bool  # whether it is one
-    source: bytes
-    bytecode: bytes
-
-
-def shipment() -> bytes:
-    """Return what the agent is made of, after its length in ten digits; made but once."""
-    with _building:
-        return _build_shipment()
-
-
-def _packed_errand(door: bytes, errand: tuple[int, int], patience: float) -> bytes:
-    """What is sent in place of a shipment to bring an agent a channel."""
-    source = _source_of("attach") + b"\nattach(shipment)"
-    content = {
-        "loader": (source, _dumped(source, "<interstate/remote/attach.py>")),
-        "magic": MAGIC_NUMBER,
-        "door": door,
-        "errand": wire.ERRAND.pack(*errand),
-        "channel": b"" if errand[0] == wire.DISMISSED else struct.pack("2i", 0, 1),
-        "patience": patience,
-        "gone": wire.encode(wire.GONE, 0),
-    }
-    packed = zlib.compress(marshal.dumps(content, 2))
-    return b"%010d" % len(packed) + packed
-
-
-@functools.cache
-def _source_of(name: str) -> bytes:
-    return Path(wire.__file__).with_name(f"{name}.py").read_bytes()
-
-
-@functools.cache
-def _build_shipment() -> bytes:
-    """Pack the agent's modules, and then once more what it will not need at once.
-
-    In it are, by name, "loader": its source and bytecode; "magic": of all bytecode; "now": modules
-    by name, whether a package and bytecode; "names": of other modules; "later": these, packed;
-    "sources": of all modules, packed.
-    """
-    ours = dict(_modules_of(f"{__package__}.remote"))
-    ours[f"{__package__}"] = _Module(True, _PACKAGE, _dumped(_PACKAGE, "<interstate>"))
-    later = {**dict(_modules_of("cloudpickle")), **dict(_modules_of("tblib"))}
-    loader = ours.pop(f"{__package__}.remote.loader").source + b"\nstart(shipment)"
-    whole = {
-        "loader": (loader, _dumped(loader, "<interstate/remote/loader.py>")),
-        "magic": MAGIC_NUMBER,
-        "now": _bytecodes(ours),
-        "names": tuple(later),
-        "later": _packed(_bytecodes(later)),
-        "sources": _packed({name: module.source for name, module in (ours | later).items()}),
-    }
-    content = _packed(whole)
-    return b"%010d" % len(content) + content
-
-
-def _bytecodes(modules: dict[str, _Module]) -> dict[str, tuple[bool, bytes]]:
-    return {name: (module.package, module.bytecode) for name, module in modules.items()}
-
-
-def _packed(content: dict[str, Any]) -> bytes:
-    return zlib.compress(marshal.dumps(content, 2), 3)  # more would delay the first result
-
-
-def _modules_of(package: str) -> Iterator[tuple[str, _Module]]:
-    """Every module in the folder of a package, by name."""
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ImportError(f"the sources of {package} are not where it was imported from")
-    for path in sorted(Path(spec.origin).parent.glob("*.py")):
-        is_package = path.name == "__init__.py"
-        name = package if is_package else f"{package}.{path.stem}"
-        yield name, _Module(is_package, path.read_bytes(), _bytecode(name, path, is_package))
-
-
-def _dumped(source: bytes, file_name: str) -> bytes:
-    return marshal.dumps(compile(source, file_name, "exec", dont_inherit=True))
-
-
-def _bytecode(name: str, path: Path, is_package: bool) -> bytes:
-    """The module's bytecode, from the cache where there is one; its file name says what it is."""
-    code = SourceFileLoader(name, str(path)).get_code(name)
-    file_name = f"<{name.replace('.', '/')}{'/__init__' if is_package else ''}.py>"
-    return marshal.dumps(_renamed(code, file_name))
-
-
-def _renamed(code: Any, file_name: str) -> Any:
-    """A code object, and those within it, as if they came from a file of another name."""
-    if not isinstance(code, CodeType):
-        return code
-    constants = tuple(_renamed(constant, file_name) for constant in code.co_consts)
-    return code.replace(co_filename=file_name, co_consts=constants)
 
 
 # ------------------------------------------------------------------------------ answer

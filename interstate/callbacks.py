@@ -23,6 +23,12 @@ class Callbacks:
         self.start()
         self._queue.put(callback)
 
+    def mark(self) -> threading.Event:
+        """Return what is set when the callbacks that are there have run."""
+        reached = threading.Event()
+        self.run(reached.set)
+        return reached
+
     def start(self) -> None:
         """Have the thread there: when the interpreter ends, none may be had any more."""
         with self._lock:

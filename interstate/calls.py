@@ -23,7 +23,7 @@ class Call:
 
     __slots__ = (
         *("answered", "arriving", "blobs", "content", "future", "host", "name", "stopped"),
-        *("stopping", "timeout", "unwanted"),
+        *("named", "stopping", "timeout", "told", "unwanted"),
     )
 
     def __init__(
@@ -33,12 +33,15 @@ class Call:
         blobs: Sequence[Blob],
         name: str,
         timeout: float | None = None,
+        named: bool = False,
     ) -> None:
         self.future = future
         self.content = content
         self.blobs = blobs
         self.name = name
         self.timeout = timeout  # how long it may run, seconds
+        self.named = named  # by the user: over there it is not known
+        self.told = False  # whether users' code is told of what it did over there
         self.host = -1  # the one that it was sent to
         self.arriving: Arriving | None = None  # a large outcome that is coming in
         self.stopped = b""  # why it was told to stop, if it was
@@ -56,9 +59,13 @@ def frames_of(call: Call) -> bytes:
     """What is sent to have it run."""
     number = call.future.call
     frame = wire.encode(wire.CALL, number, call.content)
-    if call.timeout is None:
-        return frame
-    return wire.encode(wire.LIMIT, number, wire.SECONDS.pack(call.timeout)) + frame
+    if call.timeout is not None:
+        frame = wire.encode(wire.LIMIT, number, wire.SECONDS.pack(call.timeout)) + frame
+    attempt = call.future.attempts
+    if call.named or attempt > 1:
+        about = wire.COUNT.pack(attempt) + (call.name if call.named else "").encode()
+        frame = wire.encode(wire.ABOUT, number, about) + frame
+    return frame
 
 
 def frame_to_stop(call: Call) -> bytes:

@@ -28,11 +28,13 @@ from .errors import BrokenSSHExecutor, HostLost, HostMemoryError, InterstateErro
 from .fleet import Fleet
 from .future import RemoteFuture
 from .hosts import Host
-from .link import Arrived, Away, Back, Down, Link, Message, Up
+from .link import Arrived, Away, Back, Down, Message, Up
+from .logs import Logs
 from .outcome import settle
 from .pool import Pool
 from .remote import wire
 from .settings import Settings
+from .shipment import shipment
 
 KILL, TERMINATE = signal.SIGKILL, signal.SIGTERM  # how calls can be ended with their executor
 _REVOKING = 2.0  # seconds that a host may take to say whether a call has started
@@ -61,21 +63,22 @@ class Engine:
         self._calls: dict[int, Call] = {}
         self._numbers = itertools.count(1)
         self._clocks: dict[int, float] = {}  # host -> how far its clock is behind ours, seconds
+        self._logs = Logs(settings.forward_logs)
         self._last_signal = int(KILL)
         self.is_elsewhere = False  # in a forked child of the process that has our threads
         self.fleet = Fleet(hosts, settings.reach, self._deliver)
         self._arrivals = Arrivals(
-            self._calls, self.fleet.hosts, self._clocks, settings.output,
-            self._done_with, self._acknowledged,
+            self._calls, self.fleet.hosts, self._clocks, settings.output, self._done_with,
+            lambda host, count: self.fleet[host].acknowledged(count), settings.callbacks.run,
         )  # fmt: skip
         self._finished = threading.Event()
-        self.callbacks = settings.callbacks
+        self.callbacks, self.output_limit = settings.callbacks, settings.output_limit
         self._thread = threading.Thread(target=self._run, name="interstate engine", daemon=True)
         ending.watch(self)
         self._thread.start()
         self.fleet.open_all()
         try:
-            boot.shipment()  # made here while they are being opened
+            shipment()  # made here while they are being opened
         except Exception as error:
             self.abort(BrokenSSHExecutor(f"the agent's sources cannot be read: {error}"))
             raise
@@ -84,8 +87,7 @@ class Engine:
 
     def new_future(self) -> RemoteFuture[Any]:
         """Return the Future of a call that may be submitted."""
-        call = next(self._numbers)
-        return RemoteFuture(call, self)
+        return RemoteFuture(next(self._numbers), self)
 
     def submit(self, call: Call, host: int | None, retries: int) -> None:
         """Run a call, on any host or on one; its Future tells of it."""
@@ -164,6 +166,7 @@ class Engine:
             self._give_up(error)
         finally:
             self.fleet.join()
+            self._arrivals.close()
             self.callbacks.close()
             self._finished.set()
 
@@ -209,7 +212,7 @@ class Engine:
             sends = self._claim(commands)
             self._wake = self.pool.wake
         for host, calls in sends.items():
-            self._send(self.fleet[host], calls)
+            self._send(host, calls)
         for command in commands:
             perform = _PERFORM.get(type(command))
             if perform is not None:
@@ -265,13 +268,14 @@ class Engine:
             call.future.wait_anew()
             self._cancel_unwanted(call)
 
-    @staticmethod
-    def _send(link: Link, calls: list[Call]) -> None:
-        frames = []
+    def _send(self, host: int, calls: list[Call]) -> None:
+        link = self.fleet[host]
+        frames = self._logs.frames_for(host)
         for call in calls:
             frame = frames_of(call)
             if call.blobs:
-                link.send_with(call.future.call, call.blobs, frame)
+                link.send_with(call.future.call, call.blobs, b"".join((*frames, frame)))
+                frames.clear()
             else:
                 frames.append(frame)
         if frames:
@@ -287,11 +291,12 @@ class Engine:
 
     def _settle_one(self, call: Call, outcome: Any, now: float) -> None:
         self._ended(call, isinstance(outcome, HostMemoryError))
+        if call.told:
+            call.future.heard = self.callbacks.mark()
         settle(call, outcome, self._clocks[call.host], now)
 
     def _fail(self, command: events.Fail, outcomes: dict[int, Any]) -> None:
-        for call in command.calls:
-            entry = self._calls.pop(call)
+        for entry in map(self._calls.pop, command.calls):
             self._ended(entry)
             fail(entry.future, command.error)
 
@@ -314,8 +319,7 @@ class Engine:
             self._ended(entry)
 
     def _recall(self, command: events.Recall, outcomes: dict[int, Any]) -> None:
-        limit = wire.COUNT.pack(command.limit)
-        self.fleet[command.host].send(wire.encode(wire.RECALL, 0, limit))
+        self.fleet[command.host].send(wire.encode(wire.RECALL, 0, wire.COUNT.pack(command.limit)))
 
     def _open(self, command: events.Open, outcomes: dict[int, Any]) -> None:
         self.fleet.open_anew(command.host)
@@ -385,7 +389,8 @@ class Engine:
     def _up(self, host: int, hello: boot.Hello) -> None:
         workers = self._settings.workers_on(hello)
         self._clocks[host] = time.time() - hello.time
-        config = self._settings.config_for(hello)
+        self._logs.forget(host)
+        config = self._settings.config_for(self.fleet.hosts[host], hello)
         self.fleet[host].send(wire.encode(wire.CONFIG, 0, config))
         self._inbox.put(events.Up(host, workers))
         self.fleet.note_workers(host, workers)  # who waited for it submits after the Up
@@ -396,9 +401,6 @@ class Engine:
                          message.error)  # fmt: skip
         self.fleet.note_workers(host, 0)
         self._inbox.put(events.Down(host, message.error, message.unsent))
-
-    def _acknowledged(self, host: int, count: int) -> None:
-        self.fleet[host].acknowledged(count)
 
     def _arrived(self, host: int, frames: list[wire.Frame]) -> None:
         news = self._arrivals.read(host, frames)

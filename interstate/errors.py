@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import TYPE_CHECKING, Any
 
+from .remote.errors import InterstateError as InterstateError
+from .remote.errors import RemoteError as RemoteError
+
 if TYPE_CHECKING:
     from .hosts import Host
-
-
-class InterstateError(Exception):
-    """The base of every exception that Interstate raises of its own."""
 
 
 class HostError(InterstateError):
@@ -62,14 +61,31 @@ class WorkerDied(InterstateError, BrokenExecutor):
         message: What happened, and on which host.
         host: The host that it happened on.
         exit_status: The process's exit status; negative: the number of the signal that ended it.
+        stack: Where each of its Python threads was, as `faulthandler` writes it, when it crashed:
+            by SIGSEGV, SIGABRT, SIGBUS, SIGFPE or SIGILL. Its files have the names that they have
+            over there. "" if it did not crash, or if a call had `faulthandler` write elsewhere.
+        out_of_memory: Whether it was killed for want of memory. True: the kernel tells of such a
+            kill at that time. None: it was ended by SIGKILL, and nothing tells why. False: it
+            ended in another way.
     """
 
     def __init__(
-        self, message: str, host: Host | None = None, exit_status: int | None = None
+        self,
+        message: str,
+        host: Host | None = None,
+        exit_status: int | None = None,
+        stack: str = "",
+        out_of_memory: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.host = host
         self.exit_status = exit_status
+        self.stack = stack
+        self.out_of_memory = out_of_memory
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}\n\n{self.stack}" if self.stack else message
 
 
 class _CallStopped(InterstateError):
@@ -101,29 +117,6 @@ class CallTerminated(_CallStopped, CancelledError):
 
     Its `__cause__` is how it ended then, as with CallTimeout.
     """
-
-
-class RemoteError(InterstateError):
-    """A call raised something that could not be raised here as itself.
-
-    Either it could not be rebuilt (then `remote_traceback` has what was printed over there), or it
-    would act as a local one: a KeyboardInterrupt, SystemExit or GeneratorExit (then it is the
-    `__cause__`).
-
-    Args:
-        message: What was raised, and why it is not here as itself.
-        type_name: The qualified name of the type that was raised over there.
-        remote_traceback: The traceback as the remote Python prints it.
-    """
-
-    def __init__(self, message: str, type_name: str = "", remote_traceback: str = "") -> None:
-        super().__init__(message)
-        self.type_name = type_name
-        self.remote_traceback = remote_traceback
-
-    def __str__(self) -> str:
-        message = super().__str__()
-        return f"{message}\n\n{self.remote_traceback}" if self.remote_traceback else message
 
 
 class ExecuteError(InterstateError, ExceptionGroup[Exception]):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from typing import Any
 
 from .errors import ExecuteError, RemoteError
 from .executor import SSHExecutor
+from .future import RemoteFuture
 from .hosts import Host, expand
 from .output import Lines, Plain
 from .remote.environ import Environ
 from .submitting import check_function
+from .tracebacks import Site, as_it_came
 from .view import options_from
 
 
@@ -58,7 +61,8 @@ def execute(
         raise ValueError(f"host={host!r} names {len(places)} hosts; give them as hosts=")
     executor_options.setdefault("output", Plain() if len(places) == 1 else Lines(labelled=True))
     with SSHExecutor(places, via, **{"workers_per_host": 1, **executor_options}) as executor:
-        futures = _run_on_each(executor, fn, takes_environ, places, timeout)
+        site = executor._site(sys._getframe(1))
+        futures = _run_on_each(executor, fn, takes_environ, places, timeout, site)
     if len(futures) == 1 and not return_exceptions:
         result = futures[0].result()  # raises its own exception, with its traceback
         return result if host is not None else [result]
@@ -76,15 +80,16 @@ def _run_on_each(
     takes_environ: bool,
     places: list[Host],
     timeout: float | None,
-) -> list[Future[Any]]:
+    site: Site,
+) -> list[RemoteFuture[Any]]:
     """The Futures, all done, of `fn` on each place."""
-    options = options_from(executor._options, timeout, None, None)
+    options = options_from(executor._options, timeout)
     try:
-        futures: list[Future[Any]] = []
+        futures: list[RemoteFuture[Any]] = []
         for index, place in enumerate(places):
             environ = Environ(index, len(places), str(place))
             args = (environ,) if takes_environ else ()
-            futures.append(executor._submit(index, fn, args, {}, options=options))
+            futures.append(executor._submit(index, fn, args, {}, site, options=options))
         wait(futures)
     except BaseException:  # Ctrl-C: do not wait for what runs over there
         executor._abort()
@@ -92,11 +97,14 @@ def _run_on_each(
     return futures
 
 
-def _raise_failures(places: list[Host], futures: list[Future[Any]], results: list[Any]) -> None:
+def _raise_failures(
+    places: list[Host], futures: list[RemoteFuture[Any]], results: list[Any]
+) -> None:
     failures = []
     for place, future in zip(places, futures, strict=True):
         error = future.exception()
         if error is not None:
+            as_it_came(error, error.__traceback__, future.site, sys._getframe())
             error.add_note(f"This was raised on {place}.")
             failures.append(error if isinstance(error, Exception) else _as_exception(error))
     if failures:

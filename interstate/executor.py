@@ -45,6 +45,8 @@ class SSHExecutor(Submitting):
         output: What calls print is on their Futures ("capture"), also shown here ("stream"), or
             also given to a callable as (Host, "stdout" or "stderr", text); it may submit calls and
             wait for them.
+        output_limit: How much is kept on a Future of what its call prints, bytes: the first and the
+            last half of that, and between them a line that says how much was dropped.  None: all.
         ssh_config: The file that says how hosts are reached, as `ssh -F`; default: the user's and
             the system's; None: none.
         password: Called with (Host, prompt) for a key's passphrase or a password, in place of
@@ -60,6 +62,11 @@ class SSHExecutor(Submitting):
             three times as long counts as lost.
         grace: How long a call that is to stop may take to end by itself, seconds.
         max_calls_per_worker: After so many calls a worker process is replaced; None: never.
+        forward_logs: Whether what calls log is handled here by the loggers of the same names, at
+            the levels that these have here, and the warnings that they give by the filters here;
+            else both are left to the Python over there.
+        context: Whether the values of the context variables of who submits a call travel with it,
+            those that can be pickled.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -80,6 +87,7 @@ class SSHExecutor(Submitting):
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         output: Literal["capture", "stream"] | Callable[[Host, str, str], object] = "capture",
+        output_limit: int | None = 64 * 2**20,
         ssh_config: ConfigSource = USER_CONFIG,
         password: Callable[[Host, str], str] | None = None,
         connect_timeout: float = 30.0,
@@ -88,15 +96,18 @@ class SSHExecutor(Submitting):
         heartbeat: float = 15.0,
         grace: float = 5.0,
         max_calls_per_worker: int | None = None,
+        forward_logs: bool = True,
+        context: bool = False,
     ) -> None:
         self._hosts = expand(hosts)
         check_number("workers_per_host", workers_per_host, int)
+        check_number("output_limit", output_limit, int, or_zero=True)
         check_number("connect_timeout", connect_timeout)
         check_number("reconnect", reconnect, or_zero=True)
         check_number("heartbeat", heartbeat)
         check_number("grace", grace, or_zero=True)
         check_number("max_calls_per_worker", max_calls_per_worker, int)
-        self._options = options_from(CallOptions(), None, retries, None)
+        self._options = options_from(CallOptions(), None, retries, None, context)
         _check_callable("initializer", initializer)
         _check_callable("password", password)
         callbacks = Callbacks()
@@ -115,7 +126,9 @@ class SSHExecutor(Submitting):
                 grace=grace,
                 max_calls=max_calls_per_worker,
                 output=_output(output, len(self._hosts), callbacks.run),
+                output_limit=output_limit,
                 callbacks=callbacks,
+                forward_logs=forward_logs,
             ),
         )
         weakref.finalize(self, self._engine.close).atexit = False
@@ -130,7 +143,12 @@ class SSHExecutor(Submitting):
         return HostTable(self._engine)
 
     def with_options(
-        self, *, timeout: float | None = None, retries: int | None = None, name: str | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        retries: int | None = None,
+        name: str | None = None,
+        context: bool | None = None,
     ) -> View:
         """Return an executor that shares the hosts and connections of this one.
 
@@ -142,12 +160,13 @@ class SSHExecutor(Submitting):
             retries: How often a call may be tried again, if its host or worker is lost; default: as
                 here.
             name: What its calls are called in messages; default: as their functions are.
+            context: Whether context variables travel with its calls; default: as here.
 
         Raises:
             TypeError: An option is of the wrong type.
             ValueError: One is out of range.
         """
-        return View(self, options_from(self._options, timeout, retries, name))
+        return View(self, options_from(self._options, timeout, retries, name, context))
 
     def add_hosts(self, hosts: str | Host | Iterable[str | Host]) -> None:
         """Connect to more hosts, and run calls there too.  Returns at once.

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, _base
+from types import TracebackType
 from typing import Any, Protocol, TypeVar, cast
 
 from .callbacks import Callbacks
 from .hosts import Host
+from .printed import Printed
+from .tracebacks import Site, as_it_came
 
 T = TypeVar("T")
 STDOUT, STDERR = 1, 2
+_HEARING = 1.0  # seconds that users' code may take to handle what a call logged, before its result
 
 
 class Owner(Protocol):
@@ -19,6 +24,7 @@ class Owner(Protocol):
 
     callbacks: Callbacks
     is_elsewhere: bool  # this is a forked child of the process that has its threads
+    output_limit: int | None  # bytes that are kept of what a call prints
 
     def cancelled(self, call: int) -> None:
         """A Future was cancelled."""
@@ -79,7 +85,10 @@ class RemoteFuture(Future[T]):
     started_at: float | None = None
     finished_at: float | None = None
     attempts: int = 0
-    _printed: Sequence[tuple[int, bytes]] = ()
+    heard: threading.Event | None = None  # set when users' code was told what it logged
+    site: Site | None = None  # where it was submitted
+    _traceback: TracebackType | None = None  # as the exception came with: raising makes it grow
+    _printed: Printed | None = None  # made when the call prints
 
     def __init__(self, call: int, owner: Owner) -> None:
         # What Future.__init__ sets; the Condition that it makes is a quarter of what a call costs.
@@ -94,33 +103,60 @@ class RemoteFuture(Future[T]):
 
     @property
     def stdout(self) -> str:
-        """What the call has written to its standard output so far."""
-        return self._text(STDOUT)
+        """What the call has written to its standard output so far, as text."""
+        return self.stdout_bytes.decode(errors="replace")
 
     @property
     def stderr(self) -> str:
-        """What the call has written to its standard error so far."""
-        return self._text(STDERR)
+        """What the call has written to its standard error so far, as text."""
+        return self.stderr_bytes.decode(errors="replace")
 
     @property
     def output(self) -> str:
+        """What the call has written to both so far, in the order in which it wrote it, as text."""
+        return self.output_bytes.decode(errors="replace")
+
+    @property
+    def stdout_bytes(self) -> bytes:
+        """What the call has written to its standard output so far, as it wrote it."""
+        return self._written_to(STDOUT)
+
+    @property
+    def stderr_bytes(self) -> bytes:
+        """What the call has written to its standard error so far, as it wrote it."""
+        return self._written_to(STDERR)
+
+    @property
+    def output_bytes(self) -> bytes:
         """What the call has written to both so far, in the order in which it wrote it."""
-        return self._text(STDOUT, STDERR)
+        return self._written_to(STDOUT, STDERR)
 
     def result(self, timeout: float | None = None) -> T:
         """Return what the call returned, or raise what it raised."""
-        if self._owner.is_elsewhere and not self.done():
-            self._owner.check_process()
-        value = super().result(timeout)
-        if self._exception is None:
-            return value
-        raise self._exception  # one that is falsey is overlooked there
+        __tracebackhide__ = True  # who shows a traceback may leave this frame out
+        error = self.exception(timeout)
+        if error is None:
+            return cast(T, self._result)
+        try:
+            raise as_it_came(error, self._traceback, self.site, sys._getframe())
+        finally:
+            del self, error  # the traceback leads to this frame
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return what the call raised, or None."""
         if self._owner.is_elsewhere and not self.done():
             self._owner.check_process()
-        return super().exception(timeout)
+        error = super().exception(timeout)
+        if self.heard is not None and not self._owner.callbacks.owns(threading.current_thread()):
+            self.heard.wait(_HEARING)
+            self.heard = None
+        return error
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Settle it; only who runs the call does so."""
+        if exception is not None:
+            self._traceback = exception.__traceback__
+        super().set_exception(exception)
 
     def cancel(self) -> bool:
         """Cancel the call if it has not started; return whether it is cancelled.
@@ -182,9 +218,9 @@ class RemoteFuture(Future[T]):
 
     def add_printed(self, stream: int, data: bytes) -> None:
         """Keep what the call has written."""
-        if not self._printed:
-            self._printed = []
-        cast(list[tuple[int, bytes]], self._printed).append((stream, data))
+        if self._printed is None:
+            self._printed = Printed(self._owner.output_limit)
+        self._printed.add(stream, data)
 
     def wait_again(self) -> None:
         """Undo `set_running_or_notify_cancel`: the call has come back and was not started."""
@@ -200,8 +236,8 @@ class RemoteFuture(Future[T]):
             if self._state == _base.RUNNING:
                 self._state = _base.PENDING
                 self.host = self.started_at = None
-                self._printed = ()
+                self._printed = None
 
-    def _text(self, *streams: int) -> str:
-        data = b"".join(data for stream, data in list(self._printed) if stream in streams)
-        return data.decode(errors="replace")
+    def _written_to(self, *streams: int) -> bytes:
+        printed = self._printed
+        return b"" if printed is None else printed.joined(streams)

@@ -6,10 +6,12 @@ import codecs
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TextIO
 
 from .hosts import Host
+from .screen import Screen
 
 _NAMES = {1: "stdout", 2: "stderr"}
 _log = logging.getLogger("interstate")
@@ -27,6 +29,9 @@ class Output:
     def ended(self, call: Call) -> None:
         """A call prints nothing any more."""
 
+    def close(self) -> None:
+        """Nobody prints anything any more."""
+
 
 class Plain(Output):
     """Shows what one call prints, as it comes."""
@@ -36,6 +41,10 @@ class Plain(Output):
 
     def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
         _write(_NAMES[stream], self._decoders[stream].decode(data))
+
+    def ended(self, call: Call) -> None:
+        for stream, decoder in self._decoders.items():
+            _write(_NAMES[stream], decoder.decode(b"", final=True))
 
 
 class Told(Output):
@@ -53,17 +62,25 @@ class Told(Output):
     ) -> None:
         self._tell = tell
         self._run = run
-        self._decoders: dict[tuple[Call, int], codecs.IncrementalDecoder] = {}
+        self._run(_nothing)  # where a thread is needed: at the interpreter's end none can be had
+        self._begun: dict[tuple[Call, int], tuple[Host, codecs.IncrementalDecoder]] = {}
 
     def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
-        decoder = self._decoders.setdefault((call, stream), _decoder())
-        text = decoder.decode(data)
-        if text:
-            self._run(lambda: self._tell(host, _NAMES[stream], text))
+        _, decoder = self._begun.pop((call, stream), (host, None))
+        decoder = decoder or _decoder()
+        self._hand_over(host, stream, decoder.decode(data))
+        if decoder.getstate()[0]:  # the beginning of a character
+            self._begun[call, stream] = host, decoder
 
     def ended(self, call: Call) -> None:
         for stream in _NAMES:
-            self._decoders.pop((call, stream), None)
+            host, decoder = self._begun.pop((call, stream), (None, None))
+            if host is not None and decoder is not None:
+                self._hand_over(host, stream, decoder.decode(b"", final=True))
+
+    def _hand_over(self, host: Host, stream: int, text: str) -> None:
+        if text:
+            self._run(lambda: self._tell(host, _NAMES[stream], text))
 
 
 class Lines(Output):
@@ -71,33 +88,41 @@ class Lines(Output):
 
     Args:
         labelled: Whether each line begins with its host.
+        clock: The time, seconds.
     """
 
-    def __init__(self, labelled: bool) -> None:
+    def __init__(self, labelled: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._labelled = labelled
-        self._lock = threading.Lock()
-        self._begun: dict[tuple[Call, int], tuple[Host, list[bytes]]] = {}
+        self._clock = clock
+        self._lock = threading.Lock()  # held to show something
+        self._screens: dict[tuple[Call, int], tuple[Host, Screen]] = {}  # of lines that are begun
 
     def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
-        _, pieces = self._begun.setdefault((call, stream), (host, []))
-        whole, newline, rest = data.rpartition(b"\n")
-        if newline:
-            self._show(host, stream, b"".join((*pieces, whole)).split(b"\n"))
-            pieces.clear()
-        if rest:
-            pieces.append(rest)
+        _, screen = self._screens.pop((call, stream), (host, None))
+        screen = screen or Screen(self._clock)
+        self._show(host, stream, screen.write(data))
+        if not screen.is_clear:
+            self._screens[call, stream] = host, screen
 
     def ended(self, call: Call) -> None:
         for stream in _NAMES:
-            host, pieces = self._begun.pop((call, stream), (None, []))
-            if host is not None and pieces:
-                self._show(host, stream, [b"".join(pieces)])
+            host, screen = self._screens.pop((call, stream), (None, None))
+            if host is not None and screen is not None:
+                self._show(host, stream, screen.finish())
 
-    def _show(self, host: Host, stream: int, lines: list[bytes]) -> None:
+    def close(self) -> None:
+        for call, _ in list(self._screens):  # what is printed while a worker runs no call
+            self.ended(call)
+
+    def _show(self, host: Host, stream: int, lines: list[str]) -> None:
         label = f"[{host}] " if self._labelled else ""
-        text = "".join(f"{label}{line.decode(errors='replace')}\n" for line in lines)
-        with self._lock:
-            _write(_NAMES[stream], text)
+        text = "".join(f"{label}{line}\n" for line in lines)
+        if text:
+            with self._lock:
+                _write(_NAMES[stream], text)
+
+
+def _nothing() -> None: ...
 
 
 def _decoder() -> codecs.IncrementalDecoder:

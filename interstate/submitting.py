@@ -5,10 +5,12 @@ from __future__ import annotations
 import collections
 import itertools
 import pickle
+import sys
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from types import FrameType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from .blobs import Blob, blobs
@@ -16,6 +18,8 @@ from .calls import Call
 from .future import RemoteFuture
 from .remote import payload
 from .remote.chunked import Chunked
+from .remote.context import with_context
+from .tracebacks import Site
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,17 +35,20 @@ class CallOptions(NamedTuple):
         timeout: How long it may run, seconds; None: for as long as it takes.
         retries: How often it may be tried again when its host or worker is lost.
         name: What it is called in messages; None: as its function is.
+        context: Whether context variables travel with it.
     """
 
     timeout: float | None = None
     retries: int = 0
     name: str | None = None
+    context: bool = False
 
 
 class Submitting(Executor):
     """`submit` and `map`, as an SSHExecutor and its views have them."""
 
     _options = CallOptions()
+    _last_site: Site | None = None
 
     @abstractmethod
     def _new_future(self) -> RemoteFuture[Any]:
@@ -70,7 +77,7 @@ class Submitting(Executor):
             BrokenSSHExecutor: The initializer has failed.
         """
         check_function(fn)
-        return self._submit(None, fn, args, kwargs)
+        return self._submit(None, fn, args, kwargs, self._site(sys._getframe(1)))
 
     def map(
         self,
@@ -111,9 +118,9 @@ class Submitting(Executor):
         if chunksize > 1:
             called, chunks = Chunked(fn), _cut(items, chunksize)
             items = ((chunk,) for chunk in chunks)
-        dump = _dumper(called)
+        dump, site = _dumper(called), self._site(sys._getframe(1))
         submitted: Iterator[RemoteFuture[Any]] = (
-            self._submit(None, called, item, {}, dump) for item in items
+            self._submit(None, called, item, {}, site, dump) for item in items
         )
         ahead = collections.deque(itertools.islice(submitted, buffersize))
         results = _results(ahead, submitted, deadline)
@@ -125,20 +132,33 @@ class Submitting(Executor):
         fn: Callable[..., T],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        site: Site,
         dump: Dump | None = None,
         options: CallOptions | None = None,
     ) -> RemoteFuture[T]:
         """Submit to any host, or to the one of that index."""
         future = self._new_future()
+        future.site = site
         call, options = None, options or self._options
         name = options.name or getattr(fn, "__qualname__", None) or type(fn).__qualname__
         try:
-            call = Call(future, *(dump or _dumped)(fn, args, kwargs), name, options.timeout)
+            if options.context:
+                fn, dump = with_context(fn), None
+            content, blobs = (dump or _dumped)(fn, args, kwargs)
+            named = options.name is not None
+            call = Call(future, content, blobs, name, options.timeout, named)
         except pickle.PicklingError as error:
             future.set_running_or_notify_cancel()
             future.set_exception(error)
         self._post(call, host, options.retries)
         return future
+
+    def _site(self, frame: FrameType) -> Site:
+        """Where a frame is; calls that are submitted in a loop share one Site."""
+        last = self._last_site
+        if last is None or last[0] is not frame.f_code or last[1] != frame.f_lasti:
+            last = self._last_site = Site(frame.f_code, frame.f_lasti)
+        return last
 
 
 def _dumped(

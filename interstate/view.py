@@ -26,10 +26,15 @@ class View(Submitting):
         return f"<{self._options} on {self._executor!r}{': shut down' if self._shut else ''}>"
 
     def with_options(
-        self, *, timeout: float | None = None, retries: int | None = None, name: str | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        retries: int | None = None,
+        name: str | None = None,
+        context: bool | None = None,
     ) -> View:
         """Return another one; what is not said is as here."""
-        return View(self._executor, options_from(self._options, timeout, retries, name))
+        return View(self._executor, options_from(self._options, timeout, retries, name, context))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls here; the executor that this is a view of goes on.
@@ -67,7 +72,11 @@ class View(Submitting):
 
 
 def options_from(
-    others: CallOptions, timeout: float | None, retries: int | None, name: str | None
+    others: CallOptions,
+    timeout: float | None,
+    retries: int | None = None,
+    name: str | None = None,
+    context: bool | None = None,
 ) -> CallOptions:
     """Return options that are as others are where nothing is said.
 
@@ -83,6 +92,7 @@ def options_from(
         others.timeout if timeout is None else timeout,
         others.retries if retries is None else retries,
         others.name if name is None else name,
+        others.context if context is None else bool(context),
     )
 
 

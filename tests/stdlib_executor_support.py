@@ -375,6 +375,7 @@ class _Nobody:
     def __init__(self) -> None:
         self.callbacks: Callbacks = _AtOnce()
         self.is_elsewhere = False
+        self.output_limit: int | None = None
 
     def cancelled(self, call: int) -> None: ...
 

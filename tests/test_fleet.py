@@ -214,7 +214,7 @@ def test_the_initializer_runs_once_in_each_worker_that_is_forked(
 # ----------------------------------------------------------------- what an agent imports
 
 MODULES = "' '.join(__import__('sys').modules)"  # to be evaluated over there
-SLOW = {"cloudpickle", "inspect", "json", "logging", "pickle", "re", "tblib", "traceback", "typing"}
+SLOW = {"cloudpickle", "inspect", "json", "logging", "pickle", "re", "traceback", "typing"}
 
 
 def test_a_call_that_names_its_function_makes_nobody_import_much(real_host: Host) -> None:
@@ -232,4 +232,4 @@ def test_what_a_call_needs_is_imported_once_for_all_workers(
         there = executor.submit(eval, MODULES).result().split()
         (tmp_path / "meeting" / "second").touch()
         waiting.result()
-    assert {"cloudpickle", "tblib.pickling_support", "traceback"} <= set(there)
+    assert {"cloudpickle", "interstate.remote.failure", "traceback"} <= set(there)

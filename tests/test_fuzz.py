@@ -539,6 +539,7 @@ main.main()
 CONFIG = {
     "workers": 2,
     "owner": "tests",
+    "host": "a-host",
     "initializer": None,
     "heartbeat": 100.0,
     "reconnect": 0.0,

@@ -16,24 +16,28 @@ CHAIN = {  # each layer, and what of ours it may import
         *("hosttable", "limits", "link", "output", "remote", "settings", "ssh", "submitting"),
         "view",
     },
-    "settings": {"boot", "callbacks", "fleet", "output"},
+    "settings": {"boot", "callbacks", "fleet", "hosts", "output"},
     "view": {"calls", "future", "submitting"},
-    "submitting": {"blobs", "calls", "future", "remote"},
+    "submitting": {"blobs", "calls", "future", "remote", "tracebacks"},
     "hosttable": {"engine", "hosts"},
     "limits": set(),
     "engine": {
         *("arrivals", "blobs", "boot", "callbacks", "calls", "ending", "errors", "events"),
-        *("fleet", "future", "hosts", "link", "outcome", "pool", "remote", "settings"),
+        *("fleet", "future", "hosts", "link", "logs", "outcome", "pool", "remote", "settings"),
+        "shipment",
     },
     "fleet": {"boot", "hosts", "link"},
     "arrivals": {
-        *("arriving", "blobs", "calls", "errors", "events", "hosts", "outcome", "output"),
-        "remote",
+        *("arriving", "blobs", "calls", "errors", "events", "hostlog", "hosts", "logs"),
+        *("outcome", "output", "remote"),
     },
     "arriving": {"remote"},
     "calls": {"arriving", "blobs", "errors", "future", "remote"},
     "ending": {"errors"},
-    "outcome": {"calls", "errors", "hosts", "remote"},
+    "logs": {"hosts", "outcome", "remote"},
+    "outcome": {"calls", "errors", "hosts", "patience", "remote", "tracebacks"},
+    "patience": set(),
+    "tracebacks": {"hosts", "remote"},
     "callbacks": set(),
     "link": {"blobs", "boot", "errors", "hosts", "pauses", "remote", "writer"},
     "pauses": set(),
@@ -41,30 +45,38 @@ CHAIN = {  # each layer, and what of ours it may import
     "shelf": {"blobs"},
     "blobs": set(),
     "sharing": {"blobs", "remote"},
-    "boot": {"remote"},
+    "boot": {"remote", "shipment"},
+    "shipment": {"remote"},
     "pool": {"comebacks", "dispatch", "errors", "events", "retries", "room"},
     "retries": set(),
     "dispatch": {"events", "room"},
     "comebacks": {"errors", "room"},
     "events": {"errors"},
     "room": set(),
-    "future": {"callbacks", "hosts"},
-    "output": {"hosts"},
+    "future": {"callbacks", "hosts", "printed", "tracebacks"},
+    "hostlog": {"hosts", "screen"},
+    "output": {"hosts", "screen"},
+    "printed": set(),
+    "screen": set(),
     "hosts": set(),
-    "errors": {"hosts"},
+    "errors": {"hosts", "remote"},
 }
 REMOTE = {  # what the layers may import of remote/
     "executor": {"payload"},
-    "submitting": {"chunked", "payload"},
+    "submitting": {"chunked", "context", "payload"},
     "calls": {"wire"},
     "engine": {"wire"},
     "arrivals": {"payload", "wire"},
     "arriving": {"packer", "payload", "wire"},
-    "outcome": {"payload", "wire"},
+    "logs": {"records", "stubs", "wire"},
+    "outcome": {"payload", "rebuilding", "wire"},
+    "tracebacks": {"frames", "stubs"},
+    "errors": {"errors"},
     "sharing": {"payload"},
     "writer": {"ledger", "packer", "wire"},
     "link": {"wire"},
     "boot": {"wire"},
+    "shipment": {"wire"},
 }
 
 
@@ -112,8 +124,8 @@ def test_only_ssh_and_the_loopback_server_import_paramiko(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((HOUSE / "remote").glob("*.py")), ids=lambda p: p.stem)
 def test_what_travels_needs_nothing_but_the_standard_library(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | {"interstate"}
-    if path.stem in ("payload", "failure", "pickling"):
-        allowed |= {"cloudpickle", "tblib"}
+    if path.stem in ("pickling", "reducing"):
+        allowed |= {"cloudpickle"}
     assert {name.split(".")[0] for name in imports(path)} <= allowed
     assert all(
         name.startswith("interstate.remote")

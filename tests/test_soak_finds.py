@@ -203,6 +203,7 @@ def test_a_callback_is_not_run_by_a_later_thread_of_the_same_number() -> None:
         def __init__(self) -> None:
             self.callbacks = callbacks
             self.is_elsewhere = False
+            self.output_limit: int | None = None
 
         def cancelled(self, call: int) -> None: ...
 

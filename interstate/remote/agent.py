@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import family, payload, wire, worker
+from . import current, death, family, payload, telling, wire, worker
 from .blob import Blobs
 from .foreman import Foreman
 from .hello import hello
@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
+
+    from .memory import Evidence, Verdict
 
 READ = 1 << 16  # bytes at once
 LONGEST = 3600.0  # seconds that we wait for anything; epoll refuses infinity
@@ -44,12 +46,19 @@ class Agent:
         self._slots: dict[int, Slot] = {}  # by pid
         self._dying: list[Slot] = []  # whose workers have ended just now
         self._blobs = Blobs()
+        self._evidence: Evidence | None = None  # of kills for want of memory
+        self._levels = b""  # of the loggers
+        self._about = b""  # what is said about most calls
+        self._abouts: dict[int, bytes] = {}  # and about some that are to come
         self._paused = False
+        self._streams: dict[int, int] = {}  # of each worker's pipes, also of its old ones
         self._old_pipes: set[int] = set()
         self._last_signal = int(signal.SIGKILL)
         self._handlers: dict[int, Callable[[int, wire.Bytes], None]] = {
             wire.CALL: self._take_call,
             wire.LIMIT: self._foreman.limit,
+            wire.LEVELS: self._set_levels,
+            wire.ABOUT: self._tell_about,
             wire.RECALL: self._foreman.recall,
             wire.REVOKE: self._foreman.revoke,
             wire.STOP: self._foreman.stop,
@@ -141,7 +150,17 @@ class Agent:
             self._foreman.forget(number)
             self._sink.put(wire.encode(wire.REFUSED, number, obstacle.encode()))
         else:
-            self._foreman.take(Call(number, content, needed))
+            about = self._abouts.pop(number, self._about)
+            self._foreman.take(Call(number, content, needed, about))
+
+    def _set_levels(self, _: int, content: wire.Bytes) -> None:
+        self._levels = bytes(content)
+        self._about = telling.about(self._levels)
+
+    def _tell_about(self, number: int, content: wire.Bytes) -> None:
+        (attempt,) = wire.COUNT.unpack_from(content)
+        name = bytes(content[wire.COUNT.size :]).decode()
+        self._abouts[number] = telling.about(self._levels, name, attempt)
 
     def _flush(self) -> None:
         """Write what the channel takes; the workers wait while too much is left."""
@@ -163,6 +182,7 @@ class Agent:
         self._session.configure(config["heartbeat"], config["reconnect"])
         self._foreman.configure(config["workers"], config["grace"])
         set_title(f"interstate: agent for {config['owner']}")
+        current.host = config["host"]
         family.adopt_orphans()
         if config["initializer"] is not None:
             payload.prepare_for(config["initializer"])
@@ -180,8 +200,17 @@ class Agent:
             self._be_a_worker(slot)
         slot.forked(pid)
         self._slots[pid] = slot
+        self._note_birth(pid)
         slot.starting = self._config["initializer"] is not None
         return slot
+
+    def _note_birth(self, pid: int) -> None:
+        """While the worker starts, see what the kernel has counted before it."""
+        if self._evidence is None:
+            from .memory import Evidence
+
+            self._evidence = Evidence()
+        self._evidence.born(pid)
 
     def _be_a_worker(self, slot: Slot) -> NoReturn:
         """In the child: close what is the agent's, so that its end is the end of our inbox."""
@@ -189,15 +218,16 @@ class Agent:
             signal.set_wakeup_fd(-1)
             self._watcher.close()
             closables: list[Any] = [*self._slots.values(), *self._dying, *self._deaths]
-            for closable in (*closables, self._blobs, self._session):
-                closable.close()
+            for closable in (*closables, self._blobs, self._session, self._evidence):
+                if closable is not None:
+                    closable.close()
             for descriptor in self._old_pipes:
                 os.close(descriptor)
             set_title(f"interstate: worker for {self._config['owner']}")
             ends = slot.worker_ends()
         except BaseException:
             os._exit(1)
-        worker.main(*ends, self._config["initializer"])
+        worker.main(*ends, self._config["initializer"], self._about)
 
     def _listen(self, slot: Slot) -> None:
         """Watch what the state of a slot makes worth watching, and nothing else."""
@@ -222,8 +252,8 @@ class Agent:
             frames = slot.receive()
             for frame in frames or ():
                 self._pass_on(slot, frame)
-        except wire.ProtocolError:  # something in the worker wrote where it must not
-            slot.kill()
+        except wire.ProtocolError:
+            slot.kill("something in it wrote where only we write")
             return False
         return frames is not None
 
@@ -231,6 +261,8 @@ class Agent:
         kind, call, content = frame
         if kind == wire.DONE:
             self._foreman.done(slot, call, content)
+        elif kind == wire.PRINTED:
+            self._sink.put_printed(call, content)
         elif kind == wire.PIPES:
             self._adopt_old_pipes(slot)
         elif kind == wire.READY:
@@ -245,6 +277,7 @@ class Agent:
         for pipe in slot.take_old_pipes():
             self._old_pipes.add(pipe)
             self._listen_to_old(pipe)
+        self._streams.update(slot.pipes)
 
     def _listen_to_old(self, pipe: int) -> None:
         if not self._paused:
@@ -255,7 +288,7 @@ class Agent:
     def _read_old_pipe(self, pipe: int) -> None:
         data = os.read(pipe, READ)
         if data:
-            self._sink.put(wire.encode(wire.PRINTED, 0, b"\1" + data))
+            self._sink.put_printed(0, bytes((self._streams.get(pipe, 1),)) + data)
         else:
             self._watcher.forget(pipe)
             self._old_pipes.remove(pipe)
@@ -273,7 +306,7 @@ class Agent:
     def _pass_on_output(self, slot: Slot) -> None:
         call = slot.calls[0].id if slot.calls else wire.NO_CALL | slot.pid
         for stream, data in slot.unread_output():
-            self._sink.put(wire.encode(wire.PRINTED, call, bytes((stream,)) + data))
+            self._sink.put_printed(call, bytes((stream,)) + data)
         self._adopt_old_pipes(slot)
 
     # ---------------------------------------------------------------------------- deaths
@@ -301,12 +334,21 @@ class Agent:
     def _died(self, slot: Slot, status: int) -> None:
         """Tell what its worker printed and answered to the end; another takes its place."""
         slot.reaped = True
+        how = self._how_it_ended(slot, exit_status(status))
         slot.kill()
         self._dying.append(slot)
         self._hear(slot)
         self._pass_on_output(slot)
         self._listen(slot)
-        self._foreman.died(slot, b'{"exit_status": %d}' % exit_status(status))
+        self._foreman.died(slot, how)
         slot.close()
         self._dying.remove(slot)
         self._foreman.assign()
+
+    def _how_it_ended(self, slot: Slot, status: int) -> bytes:
+        verdict: Verdict = False, ""
+        if status == -signal.SIGKILL and slot.killed_for:
+            verdict = False, f"was killed by its agent, since {slot.killed_for}"
+        elif status == -signal.SIGKILL and self._evidence is not None:
+            verdict = self._evidence.about(slot.pid)
+        return death.report(status, slot.stacks, verdict)

@@ -3,10 +3,14 @@
 Python's own sys.stdout and sys.stderr write frames straight away, so their order is exact.  Their
 descriptors, 1 and 2, are pipes: what C code and child processes write there is sent by the worker
 whenever Python prints and when the call ends; while the call is busy, the agent reads the pipes.
+
+Children that outlive their call keep the pipes that it had, which the agent reads on.  Threads that
+do are given them too, so that what they print is no later call's.
 """
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
 import select
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Emit = Callable[[int, bytes], None]  # (stream, data)
+    Threads = frozenset[int]  # by the numbers that the system has for them
 
 STREAMS = (1, 2)
 _CHUNK = 1 << 16
@@ -34,6 +39,9 @@ class Capture:
         self._lock = RLock()  # a poll object refuses two threads at a time
         self._poll = select.poll()
         self._readers: dict[int, int] = {}  # the pipe's read end -> the stream it catches
+        self._left: Threads = frozenset()  # threads that have outlived their call
+        self._old: dict[int, int] = {}  # the stream -> the write end of the pipe that they have
+        self._gives_away = False  # the pipes, to such threads, when it gets new ones
         self._texts = [_text(stream, self) for stream in STREAMS]
         sys.__stdout__, sys.__stderr__ = self._texts  # type: ignore[misc]
         self.settle()
@@ -41,6 +49,8 @@ class Capture:
     def renew_pipes(self) -> tuple[int, int]:
         """Put new pipes behind 1 and 2 and return their read ends; children keep the old ones."""
         with self._lock:
+            if self._gives_away:
+                self._old = {stream: os.dup(stream) for stream in STREAMS}
             for reader in self._readers:
                 self._poll.unregister(reader)
                 os.close(reader)
@@ -55,6 +65,8 @@ class Capture:
         """Send what was written to the pipes and not read yet; False when one was closed."""
         with self._lock:
             ready = self._poll.poll(0)
+            if not ready:
+                return True
             for reader, event in ready:
                 if event & select.POLLIN:
                     self._drain(reader)
@@ -63,18 +75,24 @@ class Capture:
     def settle(self) -> bool:
         """Send the rest, and undo what a call did to sys.stdout and sys.stderr.
 
-        Returns False when it closed 1 or 2.
+        Returns False when it needs new pipes: it closed 1 or 2, or left threads that get these.
         """
         for index, stream in enumerate(STREAMS):
             if not _is_intact(self._texts[index]):
                 self._texts[index] = _text(stream, self)
         sys.stdout, sys.stderr = self._texts
-        return self.drain()
+        intact = self.drain()
+        self._left = _other_threads()
+        self._gives_away = intact and bool(self._left) and not self._old
+        return intact and not self._gives_away
 
     def write(self, stream: int, data: bytes) -> None:
         """Send what Python prints; in a forked child it goes to the descriptor like all else."""
         if os.getpid() != self._owner:
             _write_all(stream, data)
+            return
+        if self._left and self._old and _thread.get_native_id() in self._left:
+            _write_all(self._old[stream], data)
             return
         self.drain()
         for start in range(0, len(data), _CHUNK):
@@ -107,8 +125,11 @@ class _Raw(io.RawIOBase):
         return self._stream
 
     def write(self, data: Any) -> int:
-        with memoryview(data) as view:
-            content = bytes(view)
+        if type(data) is bytes:  # what a TextIOWrapper writes
+            content = data
+        else:
+            with memoryview(data) as view:
+                content = bytes(view)
         self._capture.write(self._stream, content)
         return len(content)
 
@@ -126,6 +147,15 @@ def _is_intact(text: io.TextIOWrapper) -> bool:
         return text.writable() and (text.encoding, text.errors) == ("utf-8", "backslashreplace")
     except ValueError:
         return False
+
+
+def _other_threads() -> Threads:
+    """The threads that are there, besides this one."""
+    threading = sys.modules.get("threading")
+    if threading is None or not _thread._count():
+        return frozenset()
+    found = {thread.native_id for thread in threading.enumerate()}
+    return frozenset(found - {None, _thread.get_native_id()})
 
 
 def _occupy_standard_descriptors() -> None:

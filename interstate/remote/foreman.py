@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .slot import Call, Slot
 
 MOMENT = 0.02  # seconds: a call that takes longer is announced, and holds no other behind it
+_MOST_STILLBORN = 5  # workers one after the other that end before they take a call
 PATIENCE = 0.5  # seconds: when every worker is busy for longer, what waits here is given back
 
 
@@ -53,6 +54,7 @@ class Foreman:
         self._hear = hear
         self._workers = 0
         self._grace = 0.0
+        self._stillborn = 0
         self._idle: dict[Slot, None] = {}  # who was busy last is first to be so again: it is warm
         self._waiting: deque[Call] = deque()
         self._limits: dict[int, float] = {}  # of calls that may run only so long, seconds
@@ -119,7 +121,7 @@ class Foreman:
 
     def done(self, slot: Slot, number: int, content: wire.Bytes) -> None:
         """It has answered its first call."""
-        announced = slot.announced
+        announced, self._stillborn = slot.announced, 0
         slot.finish(number)
         self._limits.pop(number, None)
         if announced:
@@ -143,13 +145,22 @@ class Foreman:
         """Its worker has ended, and all that it said is known; `assign` comes next."""
         self.slots.pop(slot, None)
         self._idle.pop(slot, None)
-        self._waiting.extendleft(reversed(slot.take_back()))
+        back = slot.take_back()
+        self._waiting.extendleft(reversed(back))
         lost = [call.id for call in slot.calls]
+        if back and not slot.answered and not lost:
+            self._note_stillborn(how)
         if slot.starting:
             lost, self.broken = [0], True  # it was in the initializer
         for number in lost:
             self._limits.pop(number, None)
             self._say(wire.encode(wire.DIED, number, how))
+
+    def _note_stillborn(self, how: bytes) -> None:
+        """A worker ended before it took a call: others will do so too, and for ever."""
+        self._stillborn += 1
+        if self._stillborn == _MOST_STILLBORN:
+            raise RuntimeError(f"workers end before they take a call: {how.decode()}")
 
     # -------------------------------------------------------------------------------- calls
 

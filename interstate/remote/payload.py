@@ -15,14 +15,14 @@ import struct
 import sys
 import time
 
-from . import pickling, wire
-from .culprit import cannot_be_pickled, name_of, parts, parts_of_arguments
-from .failure import dump_exception, let_go, let_go_for_want_of_memory
+from . import current, pickling, wire
+from .culprit import cannot_be_pickled, name_of, named
 from .lean import pickle
+from .letgo import let_go, let_go_for_want_of_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Union
 
     Buffer = Any  # bytes, a view, a mapping: what pickle takes for the content of a buffer
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     Content = Union[bytes, memoryview]
 
 RETURNED = 0  # the pickle is the result
-RAISED = 1  # the pickle is the exception
-DESCRIBED = 2  # the exception could not be rebuilt: the pickle is a Description
+RAISED = 1  # in place of the pickle: the exception, as failure.py makes it
 
 LARGE = 1 << 16  # bytes; what is larger travels apart
 MOST = 64  # large buffers of one pickle that do; each may need a descriptor over there
@@ -51,7 +50,7 @@ class Outcome:
     """How a call ended.
 
     Attributes:
-        status: RETURNED, RAISED or DESCRIBED.
+        status: RETURNED or RAISED.
         started: Unix time by the clock over there, seconds.
         seconds: How long it ran.
         body: The pickle.
@@ -70,7 +69,11 @@ class Outcome:
         self.buffers = buffers
 
     def load(self) -> Any:
-        """Return the result, the exception or the Description; raises what its unpickling does."""
+        """Return the result or the exception; raises what unpickling the result does."""
+        if self.status == RAISED:
+            from .rebuilding import rebuild
+
+            return rebuild(self.body)
         return pickle.loads(self.body, buffers=self.buffers)  # from the user's host
 
 
@@ -161,7 +164,7 @@ def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Functio
             return _function(pickle.dumps(fn, wire.PICKLE), [])
         return _function(*_dump(fn, _FUNCTION, store))
     except Exception as error:
-        raise _cannot_be_sent(fn, parts(name_of(fn), fn), error) from error
+        raise _cannot_be_sent(fn, name_of(fn), [(name_of(fn), fn)], error) from error
 
 
 def _function(pickled: bytes, references: list[bytes]) -> Function:
@@ -181,7 +184,8 @@ def dump_arguments(
         whole = [tuple(map(_apart, args)), {k: _apart(v) for k, v in kwargs.items()}]
         arguments, references = _dump(whole if kwargs else whole[0], _ARGUMENTS, store)
     except Exception as error:
-        raise _cannot_be_sent(fn, parts_of_arguments(args, kwargs), error) from error
+        among = named(fn, args, kwargs)
+        raise _cannot_be_sent(fn, "its arguments", among, error) from error
     return _function(function.pickle, function.references + references).begin + arguments
 
 
@@ -215,7 +219,7 @@ def dump_shared(value: Any) -> tuple[bytes, list[memoryview]]:
     except Exception as error:
         what = f"the {type(value).__qualname__}"
         why = f"{what} cannot be shared: "
-        raise cannot_be_pickled(parts(what, value), what, error, why) from error
+        raise cannot_be_pickled([(what, value)], what, error, why) from error
 
 
 def rebuild(pickled: Buffer, *buffers: Buffer) -> Any:
@@ -234,19 +238,16 @@ def prepare_for(content: Content) -> None:
     One that names its function and is given plain things needs nothing.
     """
     if b"cloudpickle" in bytes(content) or references(content):
-        import traceback
+        from . import failure, reducing
 
-        import cloudpickle  # type: ignore[import-untyped]
-        from tblib import pickling_support  # type: ignore[import-untyped]
-
-        _ = traceback, cloudpickle, pickling_support
+        _ = failure, reducing
 
 
 def _cannot_be_sent(
-    fn: Any, where: Iterator[tuple[str, Any]], error: Exception
+    fn: Any, whole: str, among: Iterable[tuple[str, Any]], error: Exception
 ) -> pickle.PicklingError:
     why = f"cannot send the call of {name_of(fn)} to a host: "
-    return cannot_be_pickled(where, name_of(fn), error, why)
+    return cannot_be_pickled(among, whole, error, why)
 
 
 def _goes_by_reference(fn: Any) -> bool:
@@ -320,11 +321,14 @@ def run_call(content: Content, attached: Callable[[bool], Buffer] | None = None)
     large: list[memoryview] = []
     try:
         fn, args, kwargs = _load_call(content, attached)
+        current.function = fn
         status, (body, large) = RETURNED, _dump_result(fn, fn(*args, **kwargs))
     except BaseException as error:  # also SystemExit: it ends the call, not the worker
         let_go_for_want_of_memory(error)
-        whole, body = dump_exception(error)
-        status = RAISED if whole else DESCRIBED
+        from . import failure
+
+        status, body = RAISED, failure.dump_exception(error)
+    current.function = None
     apart = len(body) >= LARGE
     if apart:
         large, body = [*large, memoryview(body)], b""
@@ -375,10 +379,10 @@ def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[memoryview]]:
     except MemoryError as error:  # there is none to look for who needs it
         let_go(error)
         name = f"the result of {name_of(fn)}"
-        raise cannot_be_pickled(iter(()), name, error) from error
+        raise cannot_be_pickled((), name, error, returned=True) from error
     except Exception as error:
         name = f"the result of {name_of(fn)}"
-        raise cannot_be_pickled(parts(name, result), name, error) from error
+        raise cannot_be_pickled([(name, result)], name, error, returned=True) from error
 
 
 def parse_outcome(content: Content, large: Sequence[Buffer] = ()) -> Outcome:

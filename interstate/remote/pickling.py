@@ -1,35 +1,25 @@
-"""cloudpickle, with what we need otherwise: a function that travels keeps the name of its file.
-
-cloudpickle 3.1.3 leaves it out, and a traceback would not know where its lines come from.
-"""
+"""Our pickles: cloudpickle's, but for what has more to it than cloudpickle takes along."""
 
 from __future__ import annotations
 
 import io
-from types import CodeType
+import sys
+from contextlib import contextmanager
 
 from . import wire
+from .lean import pickle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
-
-_NO_NAME = "<dynamic-code>"
-_pickler: Any = None
 
 
 def pickler() -> Any:
-    """Return the class of our picklers; it is made, and cloudpickle imported, when first needed."""
-    global _pickler
-    if _pickler is None:
-        from collections import ChainMap
+    """Return the class of our picklers; cloudpickle is imported when it is first needed."""
+    from .reducing import Pickler
 
-        import cloudpickle  # type: ignore[import-untyped]
-
-        base = cloudpickle.Pickler
-        table = ChainMap({CodeType: _reduce_code}, base.dispatch_table)
-        _pickler = type("Pickler", (base,), {"dispatch_table": table})
-    return _pickler
+    return Pickler
 
 
 def dumps(value: Any, **options: Any) -> bytes:
@@ -39,9 +29,44 @@ def dumps(value: Any, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _reduce_code(code: CodeType) -> Any:
-    import cloudpickle
+@contextmanager
+def by_value(modules: Iterable[str]) -> Iterator[None]:
+    """Within its with-block, pickles need none of some modules."""
+    import cloudpickle  # type: ignore[import-untyped]
 
-    kind, arguments = cloudpickle.cloudpickle._code_reduce(code)
-    name = "".join(code.co_filename)  # a string of its own, so that equal functions pickle equally
-    return kind, tuple(name if part == _NO_NAME else part for part in arguments)
+    new = set(modules) - cloudpickle.list_registry_pickle_by_value()
+    for name in new:
+        cloudpickle.register_pickle_by_value(sys.modules[name])
+    try:
+        yield
+    finally:
+        for name in new:
+            cloudpickle.unregister_pickle_by_value(sys.modules[name])
+
+
+def unpickler(persistent_load: Callable[[Any], Any], find_class: Any = None) -> Any:
+    """Return a class of unpicklers that resolve what a pickle refers to by number.
+
+    Args:
+        find_class: Called with the unpickler, a module and a name; default: as usual.
+    """
+    methods: dict[str, Any] = {"persistent_load": lambda _, number: persistent_load(number)}
+    if find_class is not None:
+        methods["find_class"] = find_class
+    return type("Unpickler", (pickle.Unpickler,), methods)
+
+
+def tracker_of(kind: type) -> str | None:
+    """What both ends know a type by that was pickled by value; None if it was not."""
+    from cloudpickle import cloudpickle
+
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS
+    return known.get(kind)  # type: ignore[no-any-return]
+
+
+def known_class(tracker: str | None) -> type | None:
+    """The type here that is known by that, if there is one."""
+    from cloudpickle import cloudpickle
+
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID
+    return known.get(tracker) if tracker else None

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 
+from . import wire
 from .lean import deque, suppress
 from .ledger import Ledger
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from . import wire
 
 BACKLOG = 1 << 20  # bytes that wait before the workers have to wait too
 UNSURE = 1 << 24  # bytes that may not have arrived: likewise
 _VECTORS = 256  # pieces that are written at once
+_SMALL = 1 << 12  # bytes: pieces of what was printed that are smaller share a frame
+_JOINED = 1 << 15  # bytes that they may be together
 _GATHER = 0.001  # seconds: while more comes, what is to be written waits that long for it
 
 
@@ -33,11 +32,14 @@ class Sink:
         self._due = 0.0
         self._pieces: deque[wire.Bytes] = deque()
         self._size = 0
+        self._printed: list[wire.Bytes] = []  # what one call printed to one stream, for one frame
+        self._joined = 0  # bytes of it
+        self._call = self._stream = 0  # whose it is
 
     @property
     def full(self) -> bool:
         """Whether so much waits that nothing should be added."""
-        return self._size > BACKLOG or self.ledger.size > UNSURE
+        return self._size + self._joined > BACKLOG or self.ledger.size > UNSURE
 
     def is_due(self, now: float) -> bool:
         """Whether what is gathered should wait no longer, by the monotonic clock."""
@@ -47,8 +49,35 @@ class Sink:
 
     def put(self, *pieces: wire.Bytes) -> None:
         self.gathering = True
+        self._join_printed()
         self._pieces += filter(len, pieces)  # an empty one would never be written
         self._size += sum(map(len, pieces))
+
+    def put_printed(self, call: int, printed: wire.Bytes) -> None:
+        """Put what a call printed, in one frame with what it printed just before.
+
+        Python prints in small pieces; a frame for each would keep the other end busy.
+
+        Args:
+            printed: One byte: to which stream; and what was written to it.
+        """
+        if not 1 < len(printed) <= _SMALL:
+            self.put(wire.HEADER.pack(wire.PRINTED, call, len(printed)), printed)
+            return
+        self.gathering = True
+        if call != self._call or printed[0] != self._stream or self._joined > _JOINED:
+            self._join_printed()
+            self._call, self._stream = call, printed[0]
+        self._printed.append(printed[1:])
+        self._joined += len(printed) - 1
+
+    def _join_printed(self) -> None:
+        if not self._printed:
+            return
+        content = b"".join((bytes((self._stream,)), *self._printed))
+        self._pieces += wire.HEADER.pack(wire.PRINTED, self._call, len(content)), content
+        self._size += wire.HEADER.size + len(content)
+        self._printed, self._joined = [], 0
 
     def flush(self) -> bool:
         """Write; return whether something is left that waits for the descriptor.
@@ -57,6 +86,7 @@ class Sink:
             OSError: Nobody reads any more; what was not written is still here.
         """
         self.gathering, self._due = False, 0.0
+        self._join_printed()
         if self.descriptor is None:
             return False
         with suppress(BlockingIOError):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 READ = 1 << 16  # bytes at once
 DEPTH = 8  # calls in an inbox at most; Linux lets 10 messages wait in such a socket
+_EXITING = 4  # PF_EXITING, of the flags in proc_pid_stat(5)
 _ANCILLARY = socket.CMSG_SPACE(4 * array.array("i").itemsize)
 
 
@@ -26,9 +27,11 @@ class Call:
 
     __slots__ = ("_blobs", "_message", "id")
 
-    def __init__(self, id: int, content: wire.Bytes, blobs: Sequence[Blob] = ()) -> None:
+    def __init__(
+        self, id: int, content: wire.Bytes, blobs: Sequence[Blob] = (), about: bytes = b""
+    ) -> None:
         self.id = id
-        self._message = worker.CALL.pack(id) + content
+        self._message = b"".join((worker.CALL.pack(id, len(about)), about, content))
         self._blobs = blobs
 
     def send(self, inbox: socket.socket) -> None:
@@ -47,8 +50,11 @@ class Slot:
         calls: What was put into the inbox and is not answered, oldest first.
         since: When the first of them could start, by the monotonic clock.
         announced: Whether the first is known to run for longer than a moment.
+        answered: Whether it has ever answered a call.
         starting: Whether it runs its initializer.
         stop_due: When the call that was told to stop is made to, by the monotonic clock.
+        stacks: Where the worker writes the stacks of its threads when it crashes.
+        killed_for: Why we have killed it, or "".
 
     Args:
         most: How many calls the worker may run; None: any number.
@@ -58,6 +64,9 @@ class Slot:
         self._inbox, self._inbox_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.outbox, self._outbox_there = socket.socketpair()
         self._lifeline_there, self._lifeline = os.pipe()  # ends with us, however we end
+        self.stacks, self._stacks_there = os.pipe()
+        os.set_blocking(self.stacks, False)
+        os.set_blocking(self._stacks_there, False)
         self._decoder = wire.Decoder()
         self.pid = 0
         self.pipes: dict[int, int] = {}  # read ends of what the worker has as 1 and 2 -> which
@@ -66,12 +75,14 @@ class Slot:
         self.calls: deque[Call] = deque()
         self.since = 0.0
         self.announced = False
+        self.answered = False
         self.starting = False
         self.stop_due: float | None = None
         self.reaped = False
+        self.killed_for = ""
         self._left = most if most is not None else float("inf")  # calls that it may be given
         self._dismissed = False
-        self._interrupted = mmap.mmap(-1, worker.CALL.size)  # shared: the call that is to stop
+        self._interrupted = mmap.mmap(-1, worker.NUMBER.size)  # shared: the call that is to stop
 
     # ------------------------------------------------------------------ a worker's life
 
@@ -80,22 +91,25 @@ class Slot:
         self.pid = pid
         self._outbox_there.close()
         os.close(self._lifeline_there)
+        os.close(self._stacks_there)
         self._inbox.setblocking(False)
         self.outbox.setblocking(False)
         # The worker does so too; whoever comes second is refused.  It may also be gone already.
         with suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
 
-    def worker_ends(self) -> tuple[socket.socket, socket.socket, int, mmap.mmap]:
+    def worker_ends(self) -> tuple[socket.socket, socket.socket, int, int, mmap.mmap]:
         """In the worker, after the fork: what it is to use; our ends are closed."""
         self._inbox.close()
         self.outbox.close()
         os.close(self._lifeline)
-        return self._inbox_there, self._outbox_there, self._lifeline_there, self._interrupted
+        os.close(self.stacks)
+        pipes = self._lifeline_there, self._stacks_there
+        return self._inbox_there, self._outbox_there, *pipes, self._interrupted
 
     def interrupt(self) -> None:
         """Interrupt the call that runs, as Ctrl-C would, and what it started."""
-        self._interrupted[:] = worker.CALL.pack(self.calls[0].id)
+        self._interrupted[:] = worker.NUMBER.pack(self.calls[0].id)
         self.signal(signal.SIGINT)
 
     def dismiss(self) -> None:
@@ -109,8 +123,9 @@ class Slot:
         with suppress(PermissionError, ProcessLookupError):  # nobody is left of it
             os.killpg(self.pid, number)
 
-    def kill(self) -> None:
+    def kill(self, why: str = "it did not end in time") -> None:
         """End the worker and what its calls started."""
+        self.killed_for = self.killed_for or ("" if self.reaped else why)
         strays = [] if self.reaped else family.descendants(self.pid)
         with suppress(PermissionError, ProcessLookupError):  # nobody is left of it
             os.killpg(self.pid, signal.SIGKILL)
@@ -121,7 +136,7 @@ class Slot:
         """Close every descriptor of this slot; it is used no more."""
         for sock in (self._inbox, self._inbox_there, self.outbox, self._outbox_there):
             sock.close()
-        for pipe in (self._lifeline, *self.pipes, *self._old_pipes):
+        for pipe in (self._lifeline, self.stacks, *self.pipes, *self._old_pipes):
             os.close(pipe)
         self._interrupted.close()
         self.pipes, self._old_pipes = {}, []
@@ -173,14 +188,15 @@ class Slot:
     def _take_all(self) -> Iterator[int]:
         """Empty the inbox; yield the calls' ids."""
         with suppress(BlockingIOError):
-            while message := self._inbox_there.recv(worker.CALL.size, socket.MSG_DONTWAIT):
-                yield worker.CALL.unpack(message)[0]
+            while message := self._inbox_there.recv(worker.NUMBER.size, socket.MSG_DONTWAIT):
+                yield worker.NUMBER.unpack(message)[0]
 
     def finish(self, call: int) -> None:
         """Note that the first call was answered."""
         if not self.calls or self.calls[0].id != call:
             raise wire.ProtocolError(f"worker {self.pid} answered call {call}, which it has not")
         self.calls.popleft()
+        self.answered = True
         self.since = time.monotonic()
         self.announced = False
 
@@ -196,7 +212,7 @@ class Slot:
         except (BlockingIOError, ConnectionResetError):
             return None
         if not data:
-            self.kill()
+            self.kill("" if self._is_ending() else "it had closed its end of our connection")
             return None
         frames = self._decoder.receive(data)
         pipes = worker.descriptors_in(ancillary)
@@ -204,6 +220,13 @@ class Slot:
             self._old_pipes.extend(self.pipes)
             self.pipes = {pipe: stream for stream, pipe in enumerate(pipes, 1)}
         return frames
+
+    def _is_ending(self) -> bool:
+        """Whether the worker has begun to end, which closes all that it has open."""
+        with suppress(OSError), open(f"/proc/{self.pid}/stat", "rb") as stat:
+            after_name = stat.read().rpartition(b")")[2].split()
+            return bool(int(after_name[6]) & _EXITING)
+        return True
 
     def take_old_pipes(self) -> list[int]:
         """Return the pipes that the worker has replaced; they are the caller's now."""

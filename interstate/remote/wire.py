@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     Bytes = Frame = object  # for others to make types of
 
-VERSION = 3
+VERSION = 4
 
 # us -> agent
 CONFIG = 1  # a pickled dict: how many workers, their initializer, for whom
@@ -31,6 +31,8 @@ REVOKE = 6  # return that call, if it has not started
 LIMIT = 7  # SECONDS: so long may the call of that number run, which comes next
 STOP = 10  # stop that call
 END = 11  # end all calls, and go; COUNT: by which signal
+LEVELS = 13  # of the loggers, marshalled, for the calls that come after it
+ABOUT = 14  # the call of that number, which comes next; COUNT: its attempt; the rest: its name
 
 # either way
 PART = 8  # of the blob or the outcome of that number: the next bytes
@@ -50,6 +52,9 @@ REFUSED = 24  # a call cannot run, since a blob that it needs is not there; why,
 LARGE = 25  # PARTs of a call's outcome follow, which make up these BUFFERs
 STOPPED = 26  # a call is told to stop, and its outcome follows; one byte: why
 
+LOGGED = 29  # a record of a logger, see records.py
+WARNED = 30  # a warning, see warned.py
+
 # on a new channel, before all else
 RESUMED = 27  # the agent has it; in place of a call's number: how many bytes have come so far
 GONE = 28  # there is no such agent
@@ -61,6 +66,7 @@ PIPES = 32  # descriptors attached: the new pipes that catch what is written to 
 KINDS = frozenset(
     (
         *(CONFIG, CALL, BLOB, FORGET, RECALL, REVOKE, LIMIT, STOP, END, PART, PACKED, ACK),
+        *(LEVELS, ABOUT, LOGGED, WARNED),
         *(HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, REFUSED, LARGE, STOPPED),
         *(PIPES, READY),
     )

@@ -14,20 +14,22 @@ import resource
 import struct
 import sys
 
-from . import payload, wire
+from . import alarm, death, payload, wire
 from .blob import mapped
 from .capture import Capture
 from .lean import RLock, deque, signal, socket
 from .packer import PIECE, Packer
+from .telling import Telling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
-CALL = struct.Struct("!Q")  # the call's id
+NUMBER = struct.Struct("!Q")  # a call's id
+CALL = struct.Struct("!QI")  # that, and the size of what is said about it
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what calls may open, not the agent's
-MESSAGE = CALL.size + 3 * payload.LARGE  # bytes: a call's two pickles, and what is in front
+MESSAGE = CALL.size + 4 * payload.LARGE  # bytes: a call's two pickles, and what is in front
 QUICK = 50e-6  # seconds: no call starts a process, and sees it end, in less
 _ANCILLARY = socket.CMSG_SPACE(struct.calcsize("i") * payload.DESCRIPTORS)
 
@@ -36,19 +38,24 @@ def main(
     inbox: socket.socket,
     outbox: socket.socket,
     lifeline: int,
+    stacks: int,
     interrupted: mmap.mmap,
     initializer: bytes | None,
+    about: bytes,
 ) -> NoReturn:
     """Be a worker, in a process just forked for it, until the inbox ends.
 
     Args:
+        stacks: Where a crash writes the stacks of our threads.
         interrupted: Where the agent writes which call a SIGINT is for.
+        about: What is said about the initializer.
     """
     status = 1
     try:
         _become_a_process_of_our_own()
         _die_with(lifeline)
-        worker = Worker(inbox, outbox, interrupted)
+        death.prepare(stacks)
+        worker = Worker(inbox, outbox, interrupted, about)
         if initializer is None or worker.initialize(initializer):
             worker.serve()
         status = 0
@@ -61,7 +68,9 @@ def main(
 class Worker:
     """Runs the calls that arrive on the inbox, and tells of them on the outbox."""
 
-    def __init__(self, inbox: socket.socket, outbox: socket.socket, interrupted: mmap.mmap) -> None:
+    def __init__(
+        self, inbox: socket.socket, outbox: socket.socket, interrupted: mmap.mmap, about: bytes
+    ) -> None:
         self._inbox = inbox
         self._interrupted = interrupted
         self._running = False
@@ -72,6 +81,8 @@ class Worker:
         self._packer = Packer()
         self._descriptors: list[int] = []  # of the call's blobs that are not mapped yet
         self._capture = Capture(self._printed)
+        self._telling = Telling(self._tell)
+        self._telling.begin(about)
         self._send_new_pipes()
         signal.signal(signal.SIGINT, self._interrupt)
 
@@ -88,8 +99,10 @@ class Worker:
         """Run calls until the inbox ends; keep nothing of one once it is answered."""
         buffer = bytearray(MESSAGE)
         while size := self._receive(buffer):
-            (self._call,) = CALL.unpack_from(buffer)
-            self._serve(bytes(memoryview(buffer)[CALL.size : size]))
+            self._call, about = CALL.unpack_from(buffer)
+            begin = CALL.size + about
+            self._telling.begin(bytes(memoryview(buffer)[CALL.size : begin]))
+            self._serve(bytes(memoryview(buffer)[begin:size]))
 
     def _receive(self, buffer: bytearray) -> int:
         size, ancillary, _, _ = self._inbox.recvmsg_into([buffer], _ANCILLARY)
@@ -125,8 +138,8 @@ class Worker:
 
     def _interrupt(self, *_: object) -> None:
         """A SIGINT came: it is for the call that runs, or for one that has ended meanwhile."""
-        (call,) = CALL.unpack(self._interrupted[:])
-        self._interrupted[:] = CALL.pack(0)
+        (call,) = NUMBER.unpack(self._interrupted[:])
+        self._interrupted[:] = NUMBER.pack(0)
         if self._running and call in (0, self._call):
             raise KeyboardInterrupt
 
@@ -145,6 +158,9 @@ class Worker:
 
     def _printed(self, stream: int, data: bytes) -> None:
         self._sender.send(wire.encode(wire.PRINTED, self._call, bytes((stream,)) + data))
+
+    def _tell(self, kind: int, content: bytes) -> None:
+        self._sender.send(wire.encode(kind, self._call, content))
 
     def _send_new_pipes(self) -> None:
         readers = array.array("i", self._capture.renew_pipes())
@@ -217,6 +233,7 @@ def _become_a_process_of_our_own() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, FILES)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    alarm.enabled = True
     os.setpgid(0, 0)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0, inheritable=True)
