@@ -128,7 +128,7 @@ class Slot:
         self.agent = agent
         self.calls: deque[Given] = deque()
         self.since = 0.0
-        self.announced = self.starting = self.dead = self._dismissed = False
+        self.announced = self.answered = self.starting = self.dead = self._dismissed = False
         self.stop_due: float | None = None
         self._taken: Given | None = None  # what the worker has read
         self._given = 0
@@ -169,7 +169,7 @@ class Slot:
         assert self.calls[0].id == number
         self.calls.popleft()
         self.since = self.agent.clock.now
-        self.announced = False
+        self.announced, self.answered = False, True
 
     def interrupt(self) -> None:
         call = self.agent.world.calls[self.calls[0].id]

@@ -138,6 +138,7 @@ main.main()
 CONFIG = {
     "workers": 1,
     "owner": "tests",
+    "host": "a-host",
     "initializer": None,
     "heartbeat": 100.0,
     "reconnect": 0.0,

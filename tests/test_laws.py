@@ -70,7 +70,7 @@ REMOTE = {  # what the layers may import of remote/
     "arriving": {"packer", "payload", "wire"},
     "logs": {"records", "stubs", "wire"},
     "outcome": {"payload", "rebuilding", "wire"},
-    "tracebacks": {"frames", "stubs"},
+    "tracebacks": {"frames", "sources", "stubs"},
     "errors": {"errors"},
     "sharing": {"payload"},
     "writer": {"ledger", "packer", "wire"},

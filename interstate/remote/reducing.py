@@ -67,10 +67,11 @@ def _keep_ours(obj: Any, reduced: Any) -> Any:
     if obj not in _came:
         _ours.add(obj)
     make, arguments, state, *rest, _ = reduced
-    if "__slots__" in vars(obj):  # cloudpickle does not make them
+    if "__slots__" in vars(obj):  # which cloudpickle does not make
         given = arguments[3] | {"__slots__": vars(obj)["__slots__"]}
         arguments = (*arguments[:3], given, *arguments[4:])
-    return make, arguments, (obj.__qualname__, state), *rest, set_class_state
+    attributes = {**state[0], "__qualname__": obj.__qualname__}  # nor this
+    return make, arguments, (attributes, *state[1:]), *rest, set_class_state
 
 
 def set_class_state(kind: type, state: Any) -> Any:
@@ -78,5 +79,4 @@ def set_class_state(kind: type, state: Any) -> Any:
     if kind in _ours:
         return kind
     _came.add(kind)
-    kind.__qualname__, attributes = state  # cloudpickle sets the name only
-    return _set_state(kind, attributes)
+    return _set_state(kind, state)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import interstate
 
-from . import bulk, failures, fleet, growth, latency, links, once, rates, report, uneven
+from . import bulk, capturing, failures, fleet, growth, latency, links, once, rates, report, uneven
 from .place import Place
 
 _LIMIT = 300.0  # seconds that a row may take, if _LIMITS has no other
@@ -27,6 +27,8 @@ ROWS: dict[str, Callable[[Place], report.Row]] = {
     "one-call": latency.one_call,
     "no-op-rate": rates.no_op_rate,
     "map-rate": rates.map_rate,
+    "capturing": capturing.capturing,
+    "failing-calls": capturing.failing_calls,
     "cost-by-waiting": growth.cost_by_waiting,
     "pool-by-waiting": growth.pool_by_waiting,
     "pool-by-hosts": growth.pool_by_hosts,

@@ -77,6 +77,11 @@ def ends(data: Array) -> tuple[float, float]:
     return float(data[0]), float(data[-1])
 
 
+def fail() -> None:
+    """Raise what a call of this one ends by."""
+    raise ValueError("it fails")
+
+
 def huge(size: int) -> bytes:
     """So many bytes: blocks, which are zeros but for their number."""
     return b"".join(
