@@ -268,38 +268,61 @@ class _Dumping:
     def _dumped(
         self, value: Any, left_out: list[str] | None = None, *, by_its_own: bool = False
     ) -> bytes:
-        base = _pickler(self._dump.number, value if by_its_own else None, self._modules)
-        kind = base if left_out is None else lenient(base, left_out)
+        kind = _pickler() if left_out is None else lenient(_pickler(), left_out)
         file = io.BytesIO()
-        kind(file, protocol=wire.PICKLE).dump(value)
+        itself = value if by_its_own else None
+        kind(file, self._dump.number, itself, self._modules).dump(value)
         return file.getvalue()
 
     def _load(self, body: bytes) -> Any:
-        return pickling.unpickler(self._dump.errors.__getitem__)(io.BytesIO(body)).load()
+        return pickling.Unpickler(body, self._dump.errors.__getitem__).load()
 
 
-def _pickler(
-    number: Callable[[BaseException], int | None], itself: BaseException | None, modules: set[str]
-) -> Any:
-    """A Pickler that refers to exceptions by number; one may be pickled as others are.
+_numbering: Any = None
+
+
+def _pickler() -> Any:
+    """The class of picklers that refer to exceptions by number; made when it is first needed."""
+    global _numbering
+    if _numbering is None:
+        _numbering = type("Numbering", (_Numbering, pickling.pickler()), {})
+    return _numbering
+
+
+class _Numbering:
+    """Mixed into a Pickler.
 
     Args:
+        file: Where to.
+        number: Numbers an exception.
+        itself: An exception to be pickled as others are.
         modules: Takes in the names of users' modules that something is referred to in.
     """
 
-    class Pickler(pickling.pickler()):  # type: ignore[misc]
-        def persistent_id(self, obj: Any) -> Any:
-            if isinstance(obj, BaseException) and obj is not itself:
-                known = number(obj)
-                return BEYOND if known is None else known
-            return None
+    def __init__(
+        self,
+        file: io.BytesIO,
+        number: Callable[[BaseException], int | None],
+        itself: BaseException | None,
+        modules: set[str],
+    ) -> None:
+        super().__init__(file, protocol=wire.PICKLE)  # type: ignore[call-arg]
+        self._number = number
+        self._itself = itself
+        self._modules = modules
 
-        def reducer_override(self, obj: Any) -> Any:
-            if isinstance(obj, (type, FunctionType)) and _is_users(obj.__module__):
-                modules.add(obj.__module__)
-            return NotImplemented if obj is itself else super().reducer_override(obj)
+    def persistent_id(self, obj: Any) -> Any:
+        if isinstance(obj, BaseException) and obj is not self._itself:
+            known = self._number(obj)
+            return BEYOND if known is None else known
+        return None
 
-    return Pickler
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, (type, FunctionType)) and _is_users(obj.__module__):
+            self._modules.add(obj.__module__)
+        if obj is self._itself:
+            return NotImplemented
+        return super().reducer_override(obj)  # type: ignore[misc]
 
 
 def without_our_frames(tb: TracebackType | None) -> TracebackType | None:

@@ -44,16 +44,36 @@ def by_value(modules: Iterable[str]) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(sys.modules[name])
 
 
-def unpickler(persistent_load: Callable[[Any], Any], find_class: Any = None) -> Any:
-    """Return a class of unpicklers that resolve what a pickle refers to by number.
+class Unpickler(pickle.Unpickler):
+    """Unpickles what refers to things by number.
 
     Args:
-        find_class: Called with the unpickler, a module and a name; default: as usual.
+        content: The pickle.
+        resolve: Returns what has a number.
+        absent: Called with the name of what is not to be had here, and why; returns what to take in
+            its place.  None: that is an error.
     """
-    methods: dict[str, Any] = {"persistent_load": lambda _, number: persistent_load(number)}
-    if find_class is not None:
-        methods["find_class"] = find_class
-    return type("Unpickler", (pickle.Unpickler,), methods)
+
+    def __init__(
+        self,
+        content: bytes,
+        resolve: Callable[[int], Any],
+        absent: Callable[[str, Exception], Any] | None = None,
+    ) -> None:
+        super().__init__(io.BytesIO(content))
+        self._resolve = resolve
+        self._absent = absent
+
+    def persistent_load(self, number: int) -> Any:
+        return self._resolve(number)
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError) as obstacle:
+            if self._absent is None:
+                raise
+            return self._absent(f"{module}.{name}", obstacle)
 
 
 def tracker_of(kind: type) -> str | None:

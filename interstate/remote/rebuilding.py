@@ -6,8 +6,6 @@ together in rings.  One that cannot be made here is stood for by a RemoteError t
 
 from __future__ import annotations
 
-import io
-
 from . import pickling
 from .errors import RemoteError
 from .failure import BEYOND, WHOLE, Node, dump_exception
@@ -159,20 +157,12 @@ class Rebuilding:
         return error
 
     def _load(self, body: bytes, *, strictly: bool = False) -> Any:
-        unpickler = pickling.unpickler(self._make, None if strictly else _find_or_stand_in)
-        return unpickler(io.BytesIO(body)).load()
+        return pickling.Unpickler(body, self._make, None if strictly else _absent).load()
 
 
-def _find_or_stand_in(unpickler: Any, module: str, name: str) -> Any:
-    """What a pickle means by a name; stand-ins for objects of types that are not to be had here."""
-    try:
-        return pickle.Unpickler.find_class(unpickler, module, name)
-    except (ImportError, AttributeError) as obstacle:
-        return _absent(f"{module}.{name}", shown(obstacle))
-
-
-def _absent(name: str, why: str) -> Any:
+def _absent(name: str, obstacle: Exception) -> Any:
     """A type for objects of a type that is not here."""
+    why = shown(obstacle)
 
     def new(cls: type, *args: Any, **kwargs: Any) -> StandIn:
         made: Any = StandIn.__new__(cls)

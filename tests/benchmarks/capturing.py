@@ -1,4 +1,4 @@
-"""What capturing costs, beside a copy of the package that captures nothing; and what failures do."""
+"""What it costs to capture what calls print, and what calls cost that fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .place import PATIENCE, Place, process_pool
 from .report import Line, Row, at_least, at_most
 from .turns import compare
 
-_TURNS, _CALLS = 21, 10_000
+_TURNS, _CALLS = 41, 5000  # many and short: what disturbs one turn disturbs all in it
 _RESULT_TURNS, _BYTES = 15, 100_000_000
 _FAIL_TURNS, _FAILING = 5, 2000
 _NOTHING, _NO_LOGS = "capturing nothing", "forward_logs=False"

@@ -7,8 +7,10 @@ It ends when a call is lost, as nobody knows what works after that.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,9 +19,12 @@ from .runners import RUNNERS
 from .running import Run
 from .situations import Place
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main() -> None:
     """Run what the arguments say."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # end with who started it
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what others print is no answer
     runner, situation, directory, host, *only = sys.argv[1:]
