@@ -484,7 +484,7 @@ def test_of_a_garbled_hello_comes_one_or_the_reason_why_not(
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-@pytest.mark.parametrize("before", [b"", MARKED, MARKED + HELLO[:30]])
+@pytest.mark.parametrize("before", [b"", MARKED, MARKED + HELLO[:30]], ids=len)
 def test_of_known_garbage_comes_no_hello(before: bytes, garbage: bytes) -> None:
     with pytest.raises(boot.NoAgentError):
         boot.await_hello(Talker([before, garbage]), START)
@@ -521,7 +521,7 @@ def test_of_a_garbled_answer_comes_one_or_the_reason_why_not(
 
 
 @pytest.mark.parametrize("garbage", [g for g in GARBAGE if g[:1] != RESUMED[:1]])
-@pytest.mark.parametrize("before", [b"", MARKED])
+@pytest.mark.parametrize("before", [b"", MARKED], ids=len)
 def test_of_known_garbage_comes_no_answer(before: bytes, garbage: bytes) -> None:
     stream = Talker([before, garbage])
     with pytest.raises((boot.NoAgentError, boot.AgentGoneError)):

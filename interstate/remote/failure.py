@@ -339,6 +339,7 @@ def _notes_of(error: BaseException) -> list[str]:
 
 # ------------------------------------------------------------------------------ its type
 
+_NOT_USERS = ("interstate", "cloudpickle")
 _types: dict[type, tuple[bytes, Any, bytes | None]] = {}
 
 
@@ -372,6 +373,6 @@ def _is_users(module: Any) -> bool:
     if type(module) is not str:
         return False
     top = module.partition(".")[0]
-    if top in getattr(sys, "stdlib_module_names", ("builtins",)) or top == "interstate":
+    if top in getattr(sys, "stdlib_module_names", ("builtins",)) or top in _NOT_USERS:
         return False
     return module in sys.modules and module != "__main__"
