@@ -98,7 +98,8 @@ def handle_warning(content: bytes, host: Host) -> None:
         warning = UserWarning(str(warning))
     name = name_here(file, {number: line} if line else {})
     registry = _registries.setdefault(file, {})
+    module = module or file.removesuffix(".py") or "<unknown>"  # as Python has it
     try:
-        warnings.warn_explicit(warning, None, name, number, module or None, registry)
+        warnings.warn_explicit(warning, None, name, number, module, registry)
     except Warning as error:  # it is to be an error; the call, which it would end, has gone on
         warnings.showwarning(error, type(error), name, number)

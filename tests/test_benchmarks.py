@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from .benchmarks.capturing import with_and_without
 from .benchmarks.peer import Peer, PeerError
+from .benchmarks.place import Place
 from .benchmarks.report import Line, Row, as_markdown, at_least, at_most, put_into
 from .benchmarks.turns import compare
 from .benchmarks.uneven import greedy
@@ -40,6 +42,13 @@ def test_a_peer_that_cannot_be_imported_says_why(tmp_path: Path) -> None:
     python.chmod(0o755)
     with Peer("mitogen_ssh", str(python)) as peer, pytest.raises(PeerError, match="No module"):
         peer.ask("first")
+
+
+def test_the_copy_that_captures_nothing_runs_calls_and_sends_results(tmp_path: Path) -> None:
+    with Place(tmp_path) as place, with_and_without(place) as peers:
+        for peer in peers:
+            assert peer.ask("rate", False, 10)[0] > 0
+            assert peer.ask("result", 80_000, 1)[0] > 0
 
 
 def test_a_figure_without_a_peer_is_judged_itself() -> None:

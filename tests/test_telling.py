@@ -47,8 +47,8 @@ class Kept(logging.Handler):
 @pytest.fixture(scope="module")
 def executor(loopback_host: Host) -> Iterator[SSHExecutor]:
     with SSHExecutor([loopback_host], workers_per_host=1) as executor:
-        executor.submit(abs, -1).result()  # its process is there before a test
-        yield executor
+        executor.submit(eval, "__import__('logging').getLogger().error('first')").result()
+        yield executor  # its process is there before a test, and so is the thread of callbacks
 
 
 @pytest.fixture
@@ -72,10 +72,6 @@ def kept(job: logging.Logger) -> Records:
 
 def messages(records: Records) -> list[str]:
     return [record.getMessage() for record in records]
-
-
-def log(level: int, text: str) -> None:
-    logging.getLogger("job").log(level, text)
 
 
 # ------------------------------------------------------------------------------- records
@@ -108,6 +104,39 @@ def test_what_is_logged_that_is_not_plain_arrives_as_text(
 ) -> None:
     executor.submit(lambda: logging.getLogger("job").info("%s!", Path("a/b"))).result()
     assert (kept[0].msg, kept[0].args) == ("a/b!", None)
+
+
+def test_an_exception_of_the_jobs_own_may_be_an_argument_or_the_message(
+    executor: SSHExecutor, kept: Records
+) -> None:
+    class OwnError(Exception):
+        pass
+
+    def call() -> None:
+        error = OwnError("on my own")
+        logging.getLogger("job").info("failed: %s", error, extra={"errors": [error]})
+        logging.getLogger("job").info(error)
+
+    executor.submit(call).result()
+    assert messages(kept) == ["failed: on my own", "on my own"]
+    (error,) = vars(kept[0])["errors"]
+    assert isinstance(error, OwnError)
+
+
+def test_a_record_that_makes_its_message_itself_does_so_there(
+    executor: SSHExecutor, kept: Records
+) -> None:
+    class Braces(logging.LogRecord):
+        def getMessage(self) -> str:  # noqa: N802  # its name
+            return str(self.msg).format(*(self.args or ()))
+
+    def call() -> None:
+        logging.setLogRecordFactory(Braces)
+        logging.getLogger("job").info("{} and {}", 1, 2)
+        logging.setLogRecordFactory(logging.LogRecord)
+
+    executor.submit(call).result()
+    assert messages(kept) == ["1 and 2"]
 
 
 def test_levels_are_those_set_here_whenever_they_are_set(
@@ -151,7 +180,7 @@ def test_the_roots_level_is_that_of_here_too(executor: SSHExecutor) -> None:
         logging.root.setLevel(logging.DEBUG)
         executor.submit(lambda: logging.getLogger("unheard.of").debug("low")).result()
         logging.root.setLevel(logging.ERROR)
-        executor.submit(lambda: logging.warning("lower than that")).result()
+        executor.submit(lambda: logging.getLogger().warning("too low")).result()
     finally:
         logging.root.setLevel(level)
         logging.root.removeHandler(handler)
@@ -217,13 +246,29 @@ def test_extra_attributes_come_along_and_what_cannot_is_named(
     assert repr(more["lock"]).startswith("<unlocked _thread.lock")
 
 
+def test_an_attribute_of_a_type_that_is_only_there_is_named(
+    executor: SSHExecutor, kept: Records, tmp_path: Path
+) -> None:
+    def call() -> None:
+        sys.path.append(str(tmp_path))
+        kind = importlib.import_module("telling_only_there").Kind
+        sys.path.remove(str(tmp_path))
+        logging.getLogger("job").info("seen", extra={"kind": kind(), "more": 3})
+
+    (tmp_path / "telling_only_there.py").write_text("class Kind:\n    pass\n")
+    executor.submit(call).result()
+    more = vars(kept[0])
+    assert more["kind"].startswith("<not here: ModuleNotFoundError(")
+    assert more["more"] == 3
+
+
 def test_loggers_that_do_not_propagate_do_not_here_and_are_heard_from_there(
     executor: SSHExecutor, job: logging.Logger, kept: Records
 ) -> None:
     def call() -> None:
         logging.getLogger("job.alone").propagate = False
         logging.getLogger("job.alone").info("not propagated there")
-        log(logging.INFO, "not propagated here")
+        logging.getLogger("job").info("not propagated here")
 
     above = Kept()
     logging.root.addHandler(above)
@@ -262,10 +307,11 @@ def test_basic_config_in_a_call_prints_nothing_twice(executor: SSHExecutor, kept
     def call() -> None:
         level = logging.root.level
         logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="there: %(message)s")
-        log(logging.WARNING, "heard")
-        logging.getLogger("job").setLevel(logging.NOTSET)
-        log(logging.DEBUG, "not heard")
-        logging.getLogger("job").setLevel(logging.INFO)
+        logger = logging.getLogger("job")
+        logger.warning("heard")
+        logger.setLevel(logging.NOTSET)
+        logger.debug("not heard")
+        logger.setLevel(logging.INFO)
         logging.root.handlers.clear()
         logging.root.setLevel(level)
 
@@ -361,10 +407,10 @@ def test_without_forward_logs_all_is_left_to_the_python_over_there(
 
 
 def test_records_of_initializers_belong_to_no_call(loopback_host: Host, kept: Records) -> None:
-    executor = SSHExecutor(
-        [loopback_host], workers_per_host=1, initializer=log, initargs=(logging.INFO, "ready")
-    )
-    with executor:
+    def ready() -> None:
+        logging.getLogger("job").info("ready")
+
+    with SSHExecutor([loopback_host], workers_per_host=1, initializer=ready) as executor:
         pid = executor.submit(os.getpid).result()
     (record,) = kept
     told = vars(record)
@@ -392,7 +438,7 @@ def test_all_records_of_a_call_are_handled_when_its_outcome_is_there(
     executor: SSHExecutor, job: logging.Logger, fails: bool
 ) -> None:
     def call() -> None:
-        for number in range(50):
+        for number in range(20):
             logging.getLogger("job").info("%d", number)
         if fails:
             raise LookupError
@@ -400,7 +446,7 @@ def test_all_records_of_a_call_are_handled_when_its_outcome_is_there(
     slow = Kept(lambda _: time.sleep(0.001))  # slower than outcomes are
     job.addHandler(slow)
     error = executor.submit(call).exception()
-    assert messages(slow.records) == [str(number) for number in range(50)]
+    assert messages(slow.records) == [str(number) for number in range(20)]
     assert type(error) is (LookupError if fails else type(None))
 
 
@@ -408,7 +454,7 @@ def test_a_handler_here_may_submit_and_wait(executor: SSHExecutor, job: logging.
     results: list[int] = []
     handler = Kept(lambda _: results.append(executor.submit(abs, -3).result(PATIENCE)))
     job.addHandler(handler)
-    executor.submit(log, logging.INFO, "ask again").result(PATIENCE)
+    executor.submit(lambda: logging.getLogger("job").info("ask again")).result(PATIENCE)
     assert results == [3]
 
 
@@ -419,7 +465,7 @@ def test_a_handler_here_that_raises_breaks_nothing(
         raise ValueError("not that")
 
     job.addHandler(Kept(refuse))
-    assert executor.submit(lambda: log(logging.INFO, "a") or 5).result(PATIENCE) == 5  # type: ignore[func-returns-value]
+    executor.submit(lambda: logging.getLogger("job").info("refused")).result(PATIENCE)
     assert "exception in a callback" in caplog.messages
 
 
@@ -467,7 +513,7 @@ def test_a_warning_shows_the_line_that_ran(executor: SSHExecutor, tmp_path: Path
     def call() -> None:
         source = "import warnings\nwarnings.warn('look', stacklevel=1)  # there\n"
         linecache.cache[file] = len(source), None, source.splitlines(True), file
-        exec(compile(source, file, "exec"), {"__name__": "elsewhere"})
+        exec(compile(source, file, "exec", 0, True), {"__name__": "elsewhere"})
 
     (tmp_path / "job.py").write_text("the file of that name\nhas other lines here\n")
     file = str(tmp_path / "job.py")
@@ -486,7 +532,7 @@ def test_a_warning_is_shown_once_for_its_place_however_many_give_it(
         for _ in range(3):
             warnings.warn("again", UserWarning, stacklevel=1)
 
-    def count(action: Any) -> int:
+    def count(executor: SSHExecutor, action: Any) -> int:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter(action)
             for _ in range(2):
@@ -495,15 +541,26 @@ def test_a_warning_is_shown_once_for_its_place_however_many_give_it(
         return len(caught)
 
     with SSHExecutor(loopback_hosts, workers_per_host=1) as executor:
-        assert count("default") == 1
-        assert count("ignore") == 0
-        assert count("always") >= 2  # one of each host at least
+        assert count(executor, "default") == 1
+        assert count(executor, "ignore") == 0
+        assert count(executor, "always") >= 2  # one of each host at least
 
 
 def _on(executor: SSHExecutor, host: int, call: Callable[[], Any]) -> Any:
     from interstate.tracebacks import Site
 
     return executor._submit(host, call, (), {}, Site(_on.__code__, 0))
+
+
+def test_a_warning_about_a_place_that_did_not_run_is_given_too(executor: SSHExecutor) -> None:
+    def call() -> None:
+        warnings.warn_explicit("of a template", UserWarning, "/nowhere/page.html", 7)
+        compile("1 is 1", "/nowhere/job.py", "exec")
+
+    explicit, syntax = _warned(executor, call)
+    assert (str(explicit.message), explicit.filename) == ("of a template", "/nowhere/page.html")
+    assert (explicit.lineno, explicit.category) == (7, UserWarning)
+    assert (syntax.filename, syntax.category) == ("/nowhere/job.py", SyntaxWarning)
 
 
 def test_a_filter_that_makes_errors_of_warnings_lets_the_call_go_on(
@@ -537,7 +594,7 @@ def test_filters_here_go_by_the_module_there(
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """A module of the user's own that has a context variable."""
+    """A module that has a context variable, and is found here."""
     source = "from contextvars import ContextVar\nlanguage = ContextVar('lang', default='en')\n"
     (tmp_path / "telling_settings.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
@@ -556,12 +613,15 @@ def _with(variable: contextvars.ContextVar[Any], value: Any, task: Callable[[], 
 
 
 def test_a_modules_context_variable_travels_by_its_name(
-    executor: SSHExecutor, settings: ModuleType
+    executor: SSHExecutor, settings: ModuleType, tmp_path: Path
 ) -> None:
     def call() -> str:
         return str(importlib.import_module("telling_settings").language.get())
 
     asking = executor.with_options(context=True)
+    in_vain = _with(settings.language, "fr", lambda: asking.submit(abs, -2).result())
+    assert in_vain == 2  # over there it is not to be had, so that none there can ask for it
+    executor.submit(eval, f"__import__('sys').path.append({str(tmp_path)!r})").result()
     assert asking.submit(call).result() == "en"
     assert _with(settings.language, "fr", lambda: asking.submit(call).result()) == "fr"
     assert _with(settings.language, "fr", lambda: executor.submit(call).result()) == "en"
@@ -576,14 +636,14 @@ def test_an_executor_that_takes_context_variables_along_does_so_in_submit_and_ma
     def call(item: int) -> tuple[int, int, int]:
         return item, level.get(), bare.get(-1)
 
-    def all_ways() -> list[Any]:
+    def all_ways(executor: SSHExecutor) -> list[Any]:
         chunked = executor.map(call, range(3), chunksize=2)
         without = executor.with_options(context=False).submit(call, 8)
         mapped = executor.with_options(name="named").map(call, [9])
         return [executor.submit(call, 7).result(), *chunked, without.result(), *mapped]
 
     with SSHExecutor([loopback_host], workers_per_host=1, context=True) as executor:
-        results = _with(level, 5, all_ways)
+        results = _with(level, 5, lambda: all_ways(executor))
     assert results == [(n, 5 if n != 8 else 0, -1) for n in (7, 0, 1, 2, 8, 9)]
 
 
@@ -618,17 +678,17 @@ def test_what_a_call_sets_is_its_own(executor: SSHExecutor) -> None:
 
 
 def test_a_closure_may_have_a_context_variable_and_bring_it_back(executor: SSHExecutor) -> None:
-    mine = contextvars.ContextVar("mine", default=[1])
+    mine: contextvars.ContextVar[tuple[int, ...]] = contextvars.ContextVar("mine", default=(1,))
 
-    def call() -> tuple[list[int], contextvars.ContextVar[list[int]]]:
-        token = mine.set([*mine.get(), 2])
+    def call() -> tuple[tuple[int, ...], contextvars.ContextVar[tuple[int, ...]]]:
+        token = mine.set((*mine.get(), 2))
         found = mine.get()
         mine.reset(token)
         return found, mine
 
     for _ in range(2):
-        found, back = _with(mine, [7], lambda: executor.submit(call).result())
-        assert found == [1, 2]  # its value did not travel, as none asked for that
+        found, back = _with(mine, (7,), lambda: executor.submit(call).result())
+        assert found == (1, 2)  # its value did not travel, as none asked for that
         assert back is mine
 
 
@@ -673,13 +733,15 @@ def test_a_calls_threads_know_it_until_it_has_ended(executor: SSHExecutor, tmp_p
         time.sleep(0.005)
 
 
-def test_a_call_knows_that_it_is_tried_again(executor: SSHExecutor) -> None:
+def test_a_call_knows_that_it_is_tried_again(loopback_host: Host) -> None:
     def call() -> int:
-        attempt = interstate.current_call().attempt  # type: ignore[union-attr]
-        if attempt == 1:
+        known = interstate.current_call()
+        assert known is not None
+        if known.attempt == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        return attempt
+        return int(known.attempt)
 
-    future = executor.with_options(retries=1).submit(call)
-    assert future.result() == 2
+    with SSHExecutor([loopback_host], workers_per_host=1, retries=1) as executor:
+        future = executor.submit(call)
+        assert future.result() == 2
     assert future.attempts == 2

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 STREAMS = (1, 2)
 _CHUNK = 1 << 16
+_ENCODING, _ERRORS = "utf-8", "backslashreplace"
+_NONE: Threads = frozenset()
 
 
 class Capture:
@@ -77,14 +79,27 @@ class Capture:
 
         Returns False when it needs new pipes: it closed 1 or 2, or left threads that get these.
         """
-        for index, stream in enumerate(STREAMS):
-            if not _is_intact(self._texts[index]):
-                self._texts[index] = _text(stream, self)
+        if not self._are_intact():
+            self._texts = [_text(stream, self) for stream in STREAMS]
         sys.stdout, sys.stderr = self._texts
         intact = self.drain()
+        if "threading" not in sys.modules or not _thread._count():
+            self._left, self._gives_away = _NONE, False
+            return intact
         self._left = _other_threads()
         self._gives_away = intact and bool(self._left) and not self._old
         return intact and not self._gives_away
+
+    def _are_intact(self) -> bool:
+        """Whether a call has neither detached nor reconfigured sys.stdout and sys.stderr."""
+        first, second = self._texts
+        try:
+            return (
+                first.errors == second.errors == _ERRORS
+                and first.encoding == second.encoding == _ENCODING
+            )
+        except ValueError:
+            return False
 
     def write(self, stream: int, data: bytes) -> None:
         """Send what Python prints; in a forked child it goes to the descriptor like all else."""
@@ -138,24 +153,15 @@ class _Raw(io.RawIOBase):
 
 
 def _text(stream: int, capture: Capture) -> io.TextIOWrapper:
-    return io.TextIOWrapper(_Raw(stream, capture), "utf-8", "backslashreplace", write_through=True)
-
-
-def _is_intact(text: io.TextIOWrapper) -> bool:
-    """Whether a call has neither detached nor reconfigured it."""
-    try:
-        return text.writable() and (text.encoding, text.errors) == ("utf-8", "backslashreplace")
-    except ValueError:
-        return False
+    return io.TextIOWrapper(_Raw(stream, capture), _ENCODING, _ERRORS, write_through=True)
 
 
 def _other_threads() -> Threads:
     """The threads that are there, besides this one."""
-    threading = sys.modules.get("threading")
-    if threading is None or not _thread._count():
-        return frozenset()
-    found = {thread.native_id for thread in threading.enumerate()}
-    return frozenset(found - {None, _thread.get_native_id()})
+    import threading
+
+    numbers = {thread.native_id or 0 for thread in threading.enumerate()}
+    return frozenset(numbers - {0, _thread.get_native_id()})
 
 
 def _occupy_standard_descriptors() -> None:

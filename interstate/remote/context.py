@@ -24,18 +24,22 @@ class InContext:
 
     Args:
         fn: The function.
-        values: What they were, a pickle for each.
+        values: A pickle of each variable, and one of what it was.
     """
 
-    def __init__(self, fn: Callable[..., Any], values: list[bytes]) -> None:
+    def __init__(self, fn: Callable[..., Any], values: list[tuple[bytes, bytes]]) -> None:
         self._fn = fn
         self._values = values
         self.__qualname__ = name_of(fn)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = contextvars.copy_context()
-        for value in self._values:
-            context.run(_set, *pickle.loads(value))
+        for dumped, value in self._values:
+            try:
+                variable = pickle.loads(dumped)
+            except Exception:  # its module is not to be had here: nobody here asks for it  # noqa: S112
+                continue
+            context.run(variable.set, pickle.loads(value))
         return context.run(self._fn, *args, **kwargs)
 
 
@@ -44,16 +48,12 @@ def with_context(fn: Callable[..., Any]) -> InContext:
     return InContext(fn, list(_values()))
 
 
-def _values() -> Iterator[bytes]:
+def _values() -> Iterator[tuple[bytes, bytes]]:
     for variable, value in contextvars.copy_context().items():
         try:
-            yield pickling.dumps((variable, value))
+            yield pickling.dumps(variable), pickling.dumps(value)
         except Exception:  # what does not pickle stays here, as is promised  # noqa: S112
             continue
-
-
-def _set(variable: contextvars.ContextVar[Any], value: Any) -> None:
-    variable.set(value)
 
 
 def reduce_variable(variable: contextvars.ContextVar[Any]) -> Any:

@@ -20,7 +20,7 @@ from . import jobs
 from .peer import Peer
 from .place import PATIENCE, Place, process_pool
 from .report import Line, Row, at_least, at_most
-from .turns import compare
+from .turns import Compared, compare
 
 _TURNS, _CALLS = 41, 5000  # many and short: what disturbs one turn disturbs all in it
 _RESULT_TURNS, _BYTES = 15, 100_000_000
@@ -57,13 +57,23 @@ class Capture:
 
 def capturing(place: Place) -> Row:
     """As it is, beside a copy without it: no-ops submitted at once, and results of 100 MB."""
+    with with_and_without(place) as (ours, stub):
+        rates, results = _rates(ours, stub), _results(ours, stub)
+    asked = {_NOTHING: at_least(0.9), _NO_LOGS: None}
+    lines = [rates.line("calls/s", peer, asked[peer], what="no-ops") for peer in asked]
+    lines.append(results.line("ms", _NOTHING, at_most(1.1), what="100 MB", scale=1e3))
+    return Row(lines, {"no-ops, the best turns": _best(rates)})
+
+
+@contextlib.contextmanager
+def with_and_without(place: Place) -> Iterator[tuple[Peer, Peer]]:
+    """The package as it is, and a copy that captures nothing, each in a process of its own."""
     with _ourselves(place, _folder(), 1) as ours, _ourselves(place, _copy(place), 0) as stub:
-        lines = [*_rates(ours, stub), _results(ours, stub)]
-    return Row(lines)
+        yield ours, stub
 
 
-def _rates(ours: Peer, stub: Peer) -> list[Line]:
-    found = compare(
+def _rates(ours: Peer, stub: Peer) -> Compared:
+    return compare(
         _TURNS,
         lambda: ours.ask("rate", True, _CALLS),
         {
@@ -71,18 +81,25 @@ def _rates(ours: Peer, stub: Peer) -> list[Line]:
             _NO_LOGS: lambda: ours.ask("rate", False, _CALLS),
         },
     )
-    asked = {_NOTHING: at_least(0.9), _NO_LOGS: None}
-    return [found.line("calls/s", peer, asked[peer], what="no-ops") for peer in asked]
 
 
-def _results(ours: Peer, stub: Peer) -> Line:
+def _results(ours: Peer, stub: Peer) -> Compared:
     numbers = itertools.count()  # which all arrays differ by
-    found = compare(
+    return compare(
         _RESULT_TURNS,
         lambda: ours.ask("result", _BYTES, next(numbers)),
         {_NOTHING: lambda: stub.ask("result", _BYTES, next(numbers))},
     )
-    return found.line("ms", _NOTHING, at_most(1.1), what="100 MB", scale=1e3)
+
+
+def _best(rates: Compared) -> str:
+    """What each reached in the turn that was least disturbed."""
+    found = {
+        name: f"{max(turn[0] for turn in turns):,.0f}"
+        for name, turns in {"as it is": rates.ours, **rates.theirs}.items()
+        if not isinstance(turns, Exception)
+    }
+    return ", ".join(f"{rate} calls/s {name}" for name, rate in found.items())
 
 
 @contextlib.contextmanager
