@@ -170,11 +170,10 @@ class Agent:
     def next(self) -> tuple[int, int, bytes]:
         """The next frame, or piece of one."""
         assert self._process.stdout is not None
-        while not self._frames or self._frames[0][0] == wire.ACK:
-            del self._frames[:1]
+        while not self._frames:
             data = os.read(self._process.stdout.fileno(), 1 << 16)
             assert data, "the agent has ended"
-            self._frames += self._decoder.receive(data)
+            self._frames += [f for f in self._decoder.receive(data) if f[0] != wire.ACK]
         kind, number, content = self._frames.pop(0)
         return kind, number, bytes(content)
 
