@@ -21,9 +21,9 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests; what follows `--` goes to pytest."""
+    """Run the tests, two at a time, since most of them wait; what follows `--` goes to pytest."""
     _install(session, "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
@@ -65,6 +65,13 @@ def _peers(session: nox.Session) -> str:
             *(python, "-m", "pip", "install", "-q", package), external=True, success_codes=[0, 1]
         )
     return python
+
+
+@nox.session
+def fidelity(session: nox.Session) -> None:
+    """Make docs/fidelity.md anew, the peers' tables too, which takes half an hour."""
+    _install(session, "test")
+    session.run("python", "-m", "tests.fidelity", "--peers", _peers(session))
 
 
 @nox.session

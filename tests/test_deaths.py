@@ -10,6 +10,8 @@ import json
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,13 +22,14 @@ from typing import Any
 import pytest
 
 from interstate import BrokenSSHExecutor, CallTerminated, Host, SSHExecutor, WorkerDied
-from interstate.remote import memory
+from interstate.remote import memory, payload, wire
 from interstate.remote.death import report, trimmed
 from interstate.remote.memory import BY_KERNEL, NEARBY, NOT_BY_KERNEL, UNKNOWN, Evidence
 
 from . import processes
 from .proxy import Proxy
 from .sshd import Keys, Sshd
+from .test_blob import REPOSITORY, Agent
 
 PATIENCE = 60.0
 MIB = 1 << 20
@@ -594,3 +597,28 @@ def test_the_log_is_not_asked_where_processes_have_other_numbers(kernel: Kernel)
     with kernel.watched() as evidence:
         kernel.log("Out of memory: Killed process 42 (python)")
         assert evidence.about(42) == (None, UNKNOWN)
+
+
+# ------------------------------------------------------- workers that never come to a call
+
+STILLBORN = """
+from interstate.remote import main, worker
+worker.main = None
+main.main()
+"""
+
+
+def test_an_agent_whose_workers_end_before_they_take_a_call_gives_up() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STILLBORN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=REPOSITORY,
+    ) as process:
+        agent = Agent(process)
+        agent.send(wire.CALL, 1, payload.dump_call(abs, (-1,), {}))
+        kind, _, text = agent.next()
+        assert kind == wire.FAILED
+        assert b"workers end before they take a call" in text
+        assert b'"exit_status": 1' in text
+        process.communicate(timeout=30)
