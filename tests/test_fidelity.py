@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from .fidelity.situations import SITUATIONS, Place
 @pytest.fixture(scope="module")
 def judged(loopback_host: Host) -> Iterator[Judgements]:
     """What came back in each cell, all of them run at once."""
+    linecache.cache.pop("<string>", None)  # since 3.13 the text of `python -c`, as xdist's is
     with tempfile.TemporaryDirectory() as directory:
         place = Place(Path(directory))
         place.write()
