@@ -28,7 +28,7 @@ from .errors import BrokenSSHExecutor, HostLost, HostMemoryError, InterstateErro
 from .fleet import Fleet
 from .future import RemoteFuture
 from .hosts import Host
-from .link import Arrived, Away, Back, Down, Message, Up
+from .link import Arrived, Away, Back, Down, Link, Message, Up
 from .logs import Logs
 from .outcome import settle
 from .pool import Pool
@@ -211,8 +211,9 @@ class Engine:
             commands = self.pool.handle(happened, time.monotonic())
             sends = self._claim(commands)
             self._wake = self.pool.wake
+        told = self._logs.frames_for(sends)
         for host, calls in sends.items():
-            self._send(host, calls)
+            self._send(self.fleet[host], calls, told.get(host, []))
         for command in commands:
             perform = _PERFORM.get(type(command))
             if perform is not None:
@@ -268,9 +269,8 @@ class Engine:
             call.future.wait_anew()
             self._cancel_unwanted(call)
 
-    def _send(self, host: int, calls: list[Call]) -> None:
-        link = self.fleet[host]
-        frames = self._logs.frames_for(host)
+    @staticmethod
+    def _send(link: Link, calls: list[Call], frames: list[bytes]) -> None:
         for call in calls:
             frame = frames_of(call)
             if call.blobs:

@@ -11,6 +11,7 @@ import marshal
 import pickle
 import threading
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 from .hosts import Host
@@ -18,8 +19,6 @@ from .outcome import exception_of, rebuilt
 from .remote import wire
 from .remote.records import DISABLED
 from .remote.stubs import name_here
-
-_log = logging.getLogger("interstate")
 
 
 class Logs:
@@ -34,16 +33,18 @@ class Logs:
         self._lock = threading.Lock()
         self._told: dict[int, dict[str, int]] = {}  # by host
 
-    def frames_for(self, host: int) -> list[bytes]:
-        """Return what a host has to be told before the calls that are sent to it now."""
-        if not self._wanted:
-            return []
+    def frames_for(self, hosts: Collection[int]) -> dict[int, list[bytes]]:
+        """Return what those hosts that need it are told before the calls that are sent now."""
+        if not (self._wanted and hosts):
+            return {}
         levels = _levels()
         with self._lock:
-            if self._told.get(host) == levels:
-                return []
-            self._told[host] = levels
-        return [wire.encode(wire.LEVELS, 0, marshal.dumps(levels, 2))]
+            ignorant = [host for host in hosts if self._told.get(host) != levels]
+            self._told.update(dict.fromkeys(ignorant, levels))
+        if not ignorant:
+            return {}
+        frame = wire.encode(wire.LEVELS, 0, marshal.dumps(levels, 2))
+        return {host: [frame] for host in ignorant}
 
     def forget(self, host: int) -> None:
         """It has a new agent, which knows nothing."""

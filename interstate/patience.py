@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -45,6 +44,8 @@ def ended_within(seconds: float, work: Callable[[], T]) -> T:
 
 
 def _end(thread: threading.Thread) -> None:
+    import ctypes  # when it is needed: few ever do
+
     identity = ctypes.c_ulong(thread.ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(_TookTooLong))
     thread.join(_LAST)

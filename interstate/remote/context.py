@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
-import uuid
 
 from . import pickling
 from .culprit import name_of
@@ -76,7 +76,7 @@ def _home_of(variable: contextvars.ContextVar[Any]) -> tuple[str, str]:
             for name, value in list(getattr(module, "__dict__", {}).items()):
                 if value is variable:
                     return module_name, name
-    return "", uuid.uuid4().hex
+    return "", os.urandom(16).hex()
 
 
 def _in_module(module: str, name: str) -> Any:

@@ -196,7 +196,7 @@ class _Dumping:
         try:
             with Alarm():
                 body = self._dumped(state)
-                plain = is_plain(state)
+                plain = is_plain(state, numbered=True)
                 if not plain:
                     self._load(body)
             self._plain = plain

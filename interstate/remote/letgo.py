@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from .lean import suppress
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 def let_go_for_want_of_memory(error: BaseException) -> None:
     """Do `let_go` for an error that a MemoryError led to, and for those between them."""
-    chain = {id(error): error}
-    for link in _growing(chain):
+    chain, known = [error], {id(error)}
+    for link in chain:  # grows while it is walked
         for other in (link.__cause__, link.__context__):
-            if other is not None:
-                chain.setdefault(id(other), other)
-    if any(isinstance(link, MemoryError) for link in chain.values()):
-        for link in chain.values():
+            if other is not None and id(other) not in known:
+                known.add(id(other))
+                chain.append(other)
+    if any(isinstance(link, MemoryError) for link in chain):
+        for link in chain:
             let_go(link)
 
 
@@ -28,12 +25,3 @@ def let_go(error: BaseException) -> None:
         with suppress(RuntimeError):  # it is still running: one of our own
             tb.tb_frame.clear()
         tb = tb.tb_next
-
-
-def _growing(chain: dict[int, BaseException]) -> Iterator[BaseException]:
-    """The values of a dict that grows meanwhile."""
-    done = 0
-    while done < len(chain):
-        links = list(chain.values())[done:]
-        done += len(links)
-        yield from links

@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _raise_limit() -> tuple[int, int]:
-    """Let this process open more files: six for each worker add up.  Returns what was allowed."""
+    """Let this process open more files: seven for each worker add up.  Returns what was allowed."""
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # then some workers may not start
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -50,7 +50,6 @@ class Rebuilding:
     Attributes:
         plain: Whether making them runs no code of the user's, nor imports anything.
         where: The process that they were raised in: its pid, and its Python's version.
-        root: The first of them, in words.
     """
 
     def __init__(self, content: wire.Bytes) -> None:
@@ -60,7 +59,6 @@ class Rebuilding:
         self._made: dict[int, BaseException] = {}
         self._obstacles: dict[int, str] = {}  # why some go in words
         self.where: tuple[int, str] = whole["where"]
-        self.root = self._nodes[0]
         self.plain = all(map(_is_plain, self._nodes))
 
     def result(self) -> BaseException:

@@ -13,7 +13,8 @@ import sys
 from . import pickling, wire
 from .failure import dump_exception
 from .lean import pickle
-from .standin import shown
+from .standin import shown, stand_for
+from .state import is_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,35 +96,18 @@ def _prints(handler: logging.Handler) -> bool:
 def dump_record(record: logging.LogRecord) -> bytes:
     """Return a record as bytes: (plain attributes, pickles of others, its exception or None)."""
     attributes = dict(vars(record))
-    if not _is_plain((record.msg, record.args)) or type(record).getMessage is not _get_message:
+    if not is_plain((record.msg, record.args)) or type(record).getMessage is not _get_message:
         attributes["msg"], attributes["args"] = record.getMessage(), None
     info = attributes.pop("exc_info", None)
     error = info[1] if isinstance(info, tuple) else None
-    plain = {name: value for name, value in attributes.items() if _is_plain(value)}
+    plain = {name: value for name, value in attributes.items() if is_plain(value)}
     others = {name: _dumped(attributes[name]) for name in attributes.keys() - plain.keys()}
     failure = dump_exception(error) if isinstance(error, BaseException) else None
     return pickle.dumps((plain, others, failure), wire.PICKLE)
 
 
 def _dumped(value: Any) -> bytes:
-    from .standin import stand_for
-
     try:
         return pickling.dumps(value)
     except Exception as obstacle:
         return pickling.dumps(stand_for(value, shown(obstacle)))
-
-
-_PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
-
-
-def _is_plain(value: Any, depth: int = 8) -> bool:
-    """Whether pickle takes it as it is, and rebuilds it anywhere."""
-    kind = type(value)
-    if kind is tuple or kind is list:
-        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
-    if kind is dict:
-        return depth > 0 and all(
-            _is_plain(part, depth - 1) for pair in value.items() for part in pair
-        )
-    return kind in _PLAIN

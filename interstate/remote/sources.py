@@ -151,5 +151,10 @@ def _show_in_linecache(file: str, segment: Segment) -> None:
     first, lines = segment
     shown = _shown.setdefault(file, {})
     shown.update(enumerate(lines, first))
-    text = padded(shown)
+    put_into_linecache(file, shown)
+
+
+def put_into_linecache(file: str, lines: dict[int, str]) -> None:
+    """Let `linecache` have these lines of a file, whatever is on the disk."""
+    text = padded(lines)
     linecache.cache[file] = (sum(map(len, text)), None, text, file)

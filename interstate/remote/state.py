@@ -63,18 +63,23 @@ def shell_of(kind: type, group: tuple[str, list[BaseException]] | None) -> BaseE
     return made
 
 
-def is_plain(value: Any, depth: int = 8) -> bool:
-    """Whether it is of plain objects only, whose unpickling runs no code but pickle's."""
+def is_plain(value: Any, depth: int = 8, *, numbered: bool = False) -> bool:
+    """Whether it is of plain objects only, whose unpickling runs no code but pickle's.
+
+    Args:
+        depth: How deep it is looked into.
+        numbered: Whether exceptions go by their numbers, which is plain too.
+    """
     kind = type(value)
     if kind in _PLAIN:
         return True
-    if not depth:
-        return False
     if kind in (tuple, list):
-        return all(is_plain(item, depth - 1) for item in value)
-    if kind is dict:
-        return all(is_plain(item, depth - 1) for pair in value.items() for item in pair)
-    return isinstance(value, BaseException)  # it goes by its number
+        parts = value
+    elif kind is dict:
+        parts = [part for pair in value.items() for part in pair]
+    else:
+        return numbered and isinstance(value, BaseException)
+    return depth > 0 and all(is_plain(part, depth - 1, numbered=numbered) for part in parts)
 
 
 _PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))

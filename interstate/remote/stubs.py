@@ -15,7 +15,7 @@ from types import CodeType, TracebackType
 
 from .frames import Frame
 from .lean import suppress
-from .sources import padded
+from .sources import padded, put_into_linecache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -201,8 +201,7 @@ def show(name: str, more: dict[int, str]) -> None:
     """Let `linecache` know lines of a file that is not here."""
     known = _files.setdefault(name, {})
     known.update(more)
-    lines = padded(known)
-    linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
+    put_into_linecache(name, known)
     while len(_files) > _MOST_FILES:
         oldest = next(iter(_files))
         del _files[oldest]
