@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         HostLost,
         HostMemoryError,
         InterstateError,
+        PythonVersionError,
         RemoteError,
         WorkerDied,
     )
@@ -48,6 +49,7 @@ __all__ = [
     "HostStatus",
     "HostTable",
     "InterstateError",
+    "PythonVersionError",
     "RemoteError",
     "RemoteFuture",
     "SSHExecutor",

@@ -19,15 +19,32 @@ from typing import Any, NamedTuple, Protocol
 from .remote import wire
 from .shipment import packed_errand, shipment
 
-# Both stand in single quotes, for any shell: no quote, backslash, exclamation mark or newline.
+# All three stand in single quotes, for any shell: no quote, backslash, exclamation mark or newline.
 _SHELL = (
-    'o=$1; m=$2; shift; shift; for p; do case $p in "~/"*) p=$HOME/${p#??};; esac; '
-    'command -v "$p" >/dev/null 2>&1 && exec "$p" -c "$0" interstate-agent "$o" $m; done; '
-    "echo; echo $m none"
+    's=$0; o=$1; m=$2; shift; shift; '
+    't() { test -f "$1" && test -x "$1" && exec "$1" -c "$s" interstate-agent "$o" $m; }; '
 )
+_NAMED = (  # what `python=` names: an environment's folder, a path, or a name to be found on PATH
+    'p=$1; case $p in "~/"*) p=$HOME/${p#??};; esac; '
+    'case $p in */*) test -d "$p" && p=$p/bin/python;; *) p=$(command -v "$p");; esac; '
+    't "$p"; echo; echo $m none'
+)
+_SEARCH = (  # for each version, in turn; pyenv's shims start nothing, unless told what
+    "for v; do n=python$v; IFS=:; "
+    'for d in $PATH; do case $d in */shims) ;; *) t "$d/$n";; esac; done; IFS=; '
+    'h=$HOME; for p in "${PYENV_ROOT:-$h/.pyenv}"/versions/$v*/bin/$n '
+    '"$h"/.local/share/uv/python/cpython-$v.*/bin/$n '
+    '"$h"/*conda*/bin/$n "$h"/*forge*/bin/$n "$h"/*conda*/envs/*/bin/$n "$h"/*forge*/envs/*/bin/$n '
+    '"$h"/.asdf/installs/python/$v*/bin/$n "$h"/.local/share/mise/installs/python/$v*/bin/$n '
+    '"$h"/.local/bin/$n /usr/local/bin/$n /usr/bin/$n /usr/local/*/bin/$n /opt/*/bin/$n '
+    "/opt/*/envs/*/bin/$n /opt/*/*/bin/$n /Library/Frameworks/Python.framework/Versions/$v/bin/$n; "
+    'do t "$p"; done; done; echo; echo $m none'
+)
+_PLACES = "PATH, pyenv, uv, conda, asdf, mise, ~/.local, /usr/local and /opt"
 _STAGE0 = (
     "import sys;sys.path[:1]=[];"
-    'w=sys.stdout;w.write("%c%s %d.%d.%d%c"%((10,sys.argv[3])+tuple(sys.version_info[:3])+(10,)));'
+    'w=sys.stdout;w.write("%c%s %d.%d.%d %s%c"'
+    "%((10,sys.argv[3])+tuple(sys.version_info[:3])+(sys.executable,10)));"
     "w.flush();import io,marshal,zlib,_frozen_importlib_external as f;"
     'r=io.BufferedReader(io.FileIO(0,"rb",False),1).read;'
     "s=marshal.loads(zlib.decompress(r(int(r(10)))));"
@@ -38,6 +55,8 @@ _UNSAFE = re.compile(r"['\\!\n\r\0]")
 _NOISE = 1 << 20  # bytes that a login script may print
 _READ = 1 << 16
 _LONGEST_HELLO = 1 << 16  # bytes
+OLDEST = (3, 9)  # of the Pythons over there
+_NEWEST = (3, 19)  # that is looked for by its name
 
 
 class NoAgentError(Exception):
@@ -88,6 +107,10 @@ class Hello(NamedTuple):
     pid: int
     time: float  # Unix time by the clock over there
     door: bytes  # the socket that another channel may come by
+    implementation: str  # of Python
+    abiflags: str
+    machine: str  # as wheels name it
+    libc: str  # and its version
 
 
 class Start(NamedTuple):
@@ -102,20 +125,29 @@ def prepare(python: str | None = None) -> Start:
     """Return what starts an agent.
 
     Args:
-        python: The interpreter's path or name over there; None: the one of our minor version, else
-            python3, else python.
+        python: The interpreter's path or name over there, or the folder of its environment; None:
+            one of our minor version, wherever such are installed, else the newest that there is.
 
     Raises:
         ValueError: `python` has a character that not every shell takes as it is.
     """
-    ours = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    candidates = (ours, "python3", "python") if python is None else (python,)
-    if _UNSAFE.search("".join(candidates)):
+    script, *candidates = (_SEARCH, *_versions()) if python is None else (_NAMED, python)
+    if python is not None and (_UNSAFE.search(python) or not python):
         raise ValueError(f"python={python!r}: a path with quotes, backslashes or '!' can't be used")
     marker = f"interstate-{secrets.token_hex(8)}"
-    words = (_SHELL, _STAGE0, owner(), marker, *candidates)
+    words = (_SHELL + script, _STAGE0, owner(), marker, *candidates)
     command = "exec /bin/sh -c " + " ".join(f"'{word}'" for word in words)
-    return Start(command, marker.encode(), ", ".join(candidates))
+    newest, oldest = (f"{major}.{minor}" for major, minor in (_NEWEST, OLDEST))
+    anything = f"python{oldest} to python{newest}, python3 and python, in {_PLACES}"
+    return Start(command, marker.encode(), anything if python is None else python)
+
+
+def _versions() -> list[str]:
+    """What may follow "python" in the name of an interpreter, the best first."""
+    ours = sys.version_info[:2]
+    others = ((3, minor) for minor in range(_NEWEST[1], OLDEST[1] - 1, -1))
+    dotted = [f"{major}.{minor}" for major, minor in (ours, *others)]
+    return [*dict.fromkeys(dotted), "3", ""]
 
 
 def await_hello(stream: Stream, start: Start) -> tuple[Hello, int, bytes]:
@@ -186,6 +218,20 @@ def resume(
     return number, said[wire.HEADER.size :]
 
 
+def begin(stream: Stream, start: Start, program: bytes) -> bytes:
+    """Run a program of its own in place of an agent; see `shipment.packed_program`.
+
+    Returns:
+        What it has said so far.
+
+    Raises:
+        NoAgentError: No Python came up.
+        OSError: The stream broke.
+    """
+    stream.write(program)
+    return _skip_to_marker(stream, start)
+
+
 def owner() -> str:
     """Who we are, for those who look at the processes over there: `user@computer`."""
     try:
@@ -215,16 +261,18 @@ def _skip_to_marker(stream: Stream, start: Start) -> bytes:
             raise NoAgentError(_came_instead("the login prints without end", said))
 
 
-def _check_version(version: str, sought: str, before: bytes) -> None:
+def _check_version(answer: str, sought: str, before: bytes) -> None:
+    version, _, executable = answer.partition(" ")
     if version == "none":
         raise NoAgentError(
             _came_instead(f"no Python was found there (looked for {sought})", before)
         )
-    if version.split(".")[:2] != [str(part) for part in sys.version_info[:2]]:
-        here = ".".join(str(part) for part in sys.version_info[:3])
+    numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
+    if numbers < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
         raise NoAgentError(
-            f"its Python is {version}, and here it is {here}: both must be of one minor version; "
-            "install that there, or say by python= where it is"
+            f"the Python found there is {version} ({executable}), and {oldest} is the oldest that "
+            f"will do (looked for {sought}); say by python= where there is another one"
         )
 
 
@@ -240,6 +288,10 @@ _FIELDS: dict[str, Callable[[str], Any]] = {
     "pid": int,
     "time": float,
     "door": bytes.fromhex,
+    "implementation": str,
+    "abiflags": str,
+    "machine": str,
+    "libc": str,
 }
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from typing import TYPE_CHECKING, Any
 
 from .remote.errors import InterstateError as InterstateError
+from .remote.errors import PythonVersionError as PythonVersionError
 from .remote.errors import RemoteError as RemoteError
 
 if TYPE_CHECKING:

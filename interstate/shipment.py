@@ -18,13 +18,15 @@ from .remote import wire
 
 _PACKAGE = b"""# what `import interstate` gives to a job
 _HOMES = {"CurrentCall": "current", "current_call": "current", "Environ": "environ",
-          "InterstateError": "errors", "RemoteError": "errors", "slices": "environ"}
+          "InterstateError": "errors", "PythonVersionError": "errors",
+          "RemoteError": "errors", "slices": "environ"}
 def __getattr__(name):
     if name in _HOMES:
         home = __import__("interstate.remote." + _HOMES[name], fromlist=["*"])
         return getattr(home, name)
     raise AttributeError("over there, interstate has %s, and no %s" % (", ".join(_HOMES), name))
 """
+_ALONE = "attach", "depot"  # modules that are sent when they are needed
 _building = threading.Lock()
 
 
@@ -42,23 +44,35 @@ def shipment() -> bytes:
 
 def packed_errand(door: bytes, errand: tuple[int, int], patience: float) -> bytes:
     """What is sent in place of a shipment to bring an agent a channel."""
-    source = _source_of("attach") + b"\nattach(shipment)"
     content = {
-        "loader": (source, _dumped(source, "<interstate/remote/attach.py>")),
-        "magic": MAGIC_NUMBER,
         "door": door,
         "errand": wire.ERRAND.pack(*errand),
         "channel": b"" if errand[0] == wire.DISMISSED else struct.pack("2i", 0, 1),
         "patience": patience,
         "gone": wire.encode(wire.GONE, 0),
     }
-    packed = zlib.compress(marshal.dumps(content, 2))
+    return packed_program("attach", "attach", content)
+
+
+def packed_program(name: str, function: str, errand: dict[str, Any]) -> bytes:
+    """What is sent in place of a shipment to run one module of remote/ alone.
+
+    Args:
+        name: The module's.
+        function: Which of its functions to call.
+        errand: Its argument: a dict that can be marshalled.
+    """
+    program = {"loader": _alone(name, function), "magic": MAGIC_NUMBER, **errand}
+    packed = zlib.compress(marshal.dumps(program, 2))
     return b"%010d" % len(packed) + packed
 
 
 @functools.cache
-def _source_of(name: str) -> bytes:
-    return Path(wire.__file__).with_name(f"{name}.py").read_bytes()
+def _alone(name: str, function: str) -> tuple[bytes, bytes]:
+    """The source and bytecode of a module that ends by calling one of its functions."""
+    source = Path(wire.__file__).with_name(f"{name}.py").read_bytes()
+    source += f"\n{function}(shipment)".encode()
+    return source, _dumped(source, f"<interstate/remote/{name}.py>")
 
 
 @functools.cache
@@ -71,7 +85,8 @@ def _build_shipment() -> bytes:
     """
     ours = dict(_modules_of(f"{__package__}.remote"))
     ours[f"{__package__}"] = _Module(True, _PACKAGE, _dumped(_PACKAGE, "<interstate>"))
-    del ours[f"{__package__}.remote.attach"]  # which goes alone
+    for name in _ALONE:
+        del ours[f"{__package__}.remote.{name}"]
     later = dict(_modules_of("cloudpickle"))
     loader = ours.pop(f"{__package__}.remote.loader").source + b"\nstart(shipment)"
     whole = {

@@ -7,6 +7,13 @@ class InterstateError(Exception):
     """The base of every exception that Interstate raises of its own."""
 
 
+class PythonVersionError(InterstateError):
+    """The Python over there is another one than here, and something cannot cross to it.
+
+    The message names it, both versions and the reason.
+    """
+
+
 class RemoteError(InterstateError):
     """A call raised something that could not be raised here as itself.
 

@@ -1,13 +1,13 @@
 """What we pickle otherwise than cloudpickle does.
 
-Code takes along the name of its file, which cloudpickle 3.1.3 leaves out, and its source lines.
+Code takes along its source, so that it can cross to another Python.
 Exceptions and tracebacks go whole; a ContextVar is the same one wherever it arrives.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from types import CodeType, TracebackType
+from types import CellType, CodeType, FunctionType, TracebackType
 from weakref import WeakSet
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_NO_NAME = "<dynamic-code>"
 _OURS = (BaseException, CodeType, ContextVar, TracebackType)
 
 
@@ -41,16 +40,36 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return reduce_exception(obj)
 
     def _reduce_code(self, code: CodeType) -> Any:
-        """Lines go with the outermost code that they are in."""
-        from .sources import lines_of, rebuild_code
+        from .crossing import reduce_code
 
-        _, arguments = cloudpickle.cloudpickle._code_reduce(code)
-        name = "".join(code.co_filename)  # of its own, so that equal functions pickle equally
-        arguments = tuple(name if part == _NO_NAME else part for part in arguments)
-        within: set[int] = self.__dict__.setdefault("_within", set())
-        segment = None if id(code) in within else lines_of(code)
-        within.update(id(part) for part in code.co_consts if isinstance(part, CodeType))
-        return rebuild_code, (segment, *arguments)
+        try:
+            return reduce_code(code)
+        except ValueError:  # somebody has made it, with constants that no compiler makes
+            return cloudpickle.cloudpickle._code_reduce(code)
+
+    def _dynamic_function_reduce(self, fn: FunctionType) -> Any:
+        """Functions that share a variable go on to share it; one goes as it was written."""
+        from .crossing import without_rewriting
+
+        plain = without_rewriting(fn)
+        make, arguments, (attributes, state), *rest = super()._dynamic_function_reduce(plain)
+        if fn.__closure__:
+            shared = self.__dict__.setdefault("_cells", {})
+            cells = tuple(shared.setdefault(id(cell), _Cell(cell)) for cell in fn.__closure__)
+            arguments = (*arguments[:-1], cells)
+        if getattr(fn, "__type_params__", ()):
+            state["__type_params__"] = fn.__type_params__
+        return make, arguments, (attributes, state), *rest
+
+
+class _Cell:
+    """Stands for a cell of a closure; a pickle has each but once.  Functions fill it."""
+
+    def __init__(self, cell: CellType) -> None:
+        self._cell = cell  # kept, since it is known by its id
+
+    def __reduce__(self) -> Any:
+        return CellType, ()
 
 
 # -------------------------------------------------------------------- classes by value

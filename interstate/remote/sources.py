@@ -23,28 +23,46 @@ if TYPE_CHECKING:
 
 _ANY_TEXT = ("<string>", "<stdin>")  # files that are more than one
 _MOST = 4096  # code objects whose lines are remembered
-_came: dict[int, Any] = {}  # by id: a weak reference to code from elsewhere, and its Segment
+_came: dict[int, Any] = {}  # by id: a weak reference to code from elsewhere, and what it came with
 _shown: dict[str, dict[int, str]] = {}  # file -> number -> line: what linecache has from us
 _known: dict[int, Any] = {}  # by id: code, and its Segment or None
 _compiled: dict[str, tuple[list[str], list[CodeType]]] = {}  # file -> its lines, all that is there
 
 
-def rebuild_code(segment: Segment | None, *arguments: Any) -> CodeType:
-    """Make a code object that came with its lines, and note these."""
-    code = CodeType(*arguments)
-    if segment is not None:
-        _note(code, segment)
-        _show_in_linecache(code.co_filename, segment)
-    return code
+def note(code: CodeType, segment: Segment, how: Any) -> None:
+    """Know the lines of code that came with them, and how it was to be compiled."""
+    _note(code, segment, how, True)
+    _show_in_linecache(code.co_filename, segment)
 
 
-def _note(code: CodeType, segment: Segment) -> None:
-    """Know the lines of code, and of that within it, for as long as it is there."""
+def _note(code: CodeType, segment: Segment, how: Any, outermost: bool) -> None:
+    """Know them for as long as the code is there, and for that within it."""
     key = id(code)
-    _came[key] = weakref.ref(code, lambda _: _came.pop(key, None)), segment
+    forget = weakref.ref(code, lambda _: _came.pop(key, None))
+    _came[key] = forget, segment, how, outermost
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            _note(constant, segment)
+            _note(constant, segment, how, False)
+
+
+def how_noted(code: CodeType) -> Any:
+    """The lines that code came with, and how to compile it; or None."""
+    came = _came_with(code)
+    return came[1:3] if came is not None and (came[3] or isinstance(came[2], str)) else None
+
+
+def text_around(code: CodeType) -> tuple[Segment, Any] | None:
+    """The whole text that code is in: its file's, or what it came in and how to compile that."""
+    came = _came_with(code)
+    if came is not None:
+        return came[1:3]  # type: ignore[no-any-return]
+    lines = linecache.getlines(code.co_filename)
+    return ((1, lines), None) if lines and _made_of(code, lines) else None
+
+
+def _came_with(code: CodeType) -> Any:
+    came = _came.get(id(code))
+    return came if came is not None and came[0]() is code else None
 
 
 def lines_of(code: CodeType, namespace: dict[str, Any] | None = None) -> Segment | None:
@@ -53,8 +71,8 @@ def lines_of(code: CodeType, namespace: dict[str, Any] | None = None) -> Segment
     Args:
         namespace: The globals that it runs with: their loader may know the source.
     """
-    came = _came.get(id(code))
-    if came is not None and came[0]() is code:
+    came = _came_with(code)
+    if came is not None:
         return came[1]  # type: ignore[no-any-return]
     known = _known.get(id(code))
     if known is None or known[0] is not code:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     Bytes = Frame = object  # for others to make types of
 
-VERSION = 4
+VERSION = 5
 
 # us -> agent
 CONFIG = 1  # a pickled dict: how many workers, their initializer, for whom
@@ -33,6 +33,8 @@ STOP = 10  # stop that call
 END = 11  # end all calls, and go; COUNT: by which signal
 LEVELS = 13  # of the loggers, marshalled, for the calls that come after it
 ABOUT = 14  # the call of that number, which comes next; COUNT: its attempt; the rest: its name
+SERVED = 15  # in place of a call: the number of a WANT; the answer, marshalled
+FILE = 34  # as BLOB, for one that is to be a file over there; see files.py
 
 # either way
 PART = 8  # of the blob or the outcome of that number: the next bytes
@@ -52,6 +54,7 @@ REFUSED = 24  # a call cannot run, since a blob that it needs is not there; why,
 LARGE = 25  # PARTs of a call's outcome follow, which make up these BUFFERs
 STOPPED = 26  # a call is told to stop, and its outcome follows; one byte: why
 
+WANT = 31  # in place of a call: the question's number; what is wanted by an import, marshalled
 LOGGED = 29  # a record of a logger, see records.py
 WARNED = 30  # a warning, see warned.py
 
@@ -66,7 +69,7 @@ PIPES = 32  # descriptors attached: the new pipes that catch what is written to 
 KINDS = frozenset(
     (
         *(CONFIG, CALL, BLOB, FORGET, RECALL, REVOKE, LIMIT, STOP, END, PART, PACKED, ACK),
-        *(LEVELS, ABOUT, LOGGED, WARNED),
+        *(LEVELS, ABOUT, LOGGED, WARNED, WANT, SERVED, FILE),
         *(HELLO, STARTED, PRINTED, DONE, DIED, BROKEN, FAILED, RETURNED, REFUSED, LARGE, STOPPED),
         *(PIPES, READY),
     )

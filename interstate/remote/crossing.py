@@ -1,0 +1,165 @@
+"""Code objects to what any Python can make them of, and back.
+
+One travels as bytecode, which a Python of the same version takes, and as its source, which another
+one compiles.  Source counts only if it compiles to what runs here.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sys
+from _frozen_importlib_external import MAGIC_NUMBER
+from types import CodeType, FunctionType
+
+from . import sources
+from .errors import PythonVersionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Union
+
+    from .compiling import Functions, Recipe, Segment
+
+    How = Union[tuple[Any, ...], str]  # a Recipe; or why there is none
+
+_PYTHON = ".".join(map(str, sys.version_info[:3]))
+_VERSION = 2  # of marshal: equal code always gives equal bytes
+_MOST = 4096  # code objects that are remembered
+_known: dict[int, Any] = {}  # by id: code, and what it is reduced to
+_functions: dict[int, Any] = {}  # by id: lines, and the Functions in them
+_NOT_KNOWN = "its source is not known here: it was generated, or typed where nothing is kept"
+_NOT_ITS = "its source does not compile to what runs here: a tool has changed one of them"
+
+
+def reduce_code(code: CodeType) -> tuple[Any, ...]:
+    """Return a code object's reduction; raises ValueError if it is none that a compiler makes."""
+    known = _known.get(id(code))
+    if known is None or known[0] is not code:
+        if len(_known) >= _MOST:
+            _known.clear()
+        known = _known[id(code)] = code, _reduce(code)
+    return rebuild_code, known[1]
+
+
+def rebuild_code(
+    python: str, magic: bytes, bytecode: bytes, name: str, segment: Segment | None, how: How
+) -> CodeType:
+    """Make a code object, and note the source that it came with.
+
+    Raises:
+        PythonVersionError: This Python cannot run it.
+    """
+    if magic == MAGIC_NUMBER:
+        code: CodeType = marshal.loads(bytecode)  # noqa: S302  # from whose account this is
+    else:
+        code = _compile(python, name, segment, how)
+    if segment is not None:
+        sources.note(code, segment, how)
+    return code
+
+
+def without_rewriting(fn: FunctionType) -> FunctionType:
+    """A function as it was written, if it is one whose asserts pytest has rewritten.
+
+    What these need is pytest's own, and not over there.
+    """
+    if not _is_rewritten(fn.__code__):
+        return fn
+    found = _find(fn.__code__, rewritten=True)
+    if found is None:
+        return fn
+    plain = FunctionType(found[2], fn.__globals__, fn.__name__, fn.__defaults__, fn.__closure__)
+    plain.__dict__.update(fn.__dict__)
+    for name in ("__kwdefaults__", "__annotations__", "__qualname__", "__doc__", "__module__"):
+        setattr(plain, name, getattr(fn, name))
+    _known[id(found[2])] = found[2], _reduced(found[2], found[0], tuple(found[1]))
+    return plain
+
+
+def _reduce(code: CodeType) -> tuple[Any, ...]:
+    noted = sources.how_noted(code)
+    if noted is not None:
+        return _reduced(code, *noted)
+    found = _find(code)
+    if found is not None:
+        return _reduced(code, found[0], tuple(found[1]))
+    segment = sources.lines_of(code)
+    return _reduced(code, segment, _NOT_KNOWN if segment is None else _NOT_ITS)
+
+
+def _reduced(code: CodeType, segment: Segment | None, how: How) -> tuple[Any, ...]:
+    name = getattr(code, "co_qualname", code.co_name)
+    return _PYTHON, MAGIC_NUMBER, marshal.dumps(code, _VERSION), name, segment, how
+
+
+def _find(
+    code: CodeType, *, rewritten: bool = False
+) -> tuple[Segment, Recipe, CodeType] | None:
+    """Where its source is, how to compile that, and what comes of it."""
+    from .compiling import compiled
+
+    text = sources.text_around(code)
+    functions = None if text is None or isinstance(text[1], str) else _functions_of(*text)
+    if text is None or functions is None:
+        return None
+    for segment, recipe in functions.candidates(code, text[0]):
+        try:
+            made = compiled(segment, recipe)
+        except (SyntaxError, ValueError):
+            continue
+        if made.replace(co_flags=code.co_flags) == code or (rewritten and _alike(made, code)):
+            return segment, recipe, made
+    return None
+
+
+def _functions_of(segment: Segment, how: How | None) -> Functions | None:
+    """The functions in a text: a file's, or that of one function."""
+    from .compiling import Functions, Recipe, parsed
+
+    lines = segment[1]
+    known = _functions.get(id(lines))
+    if known is None or known[0] is not lines:
+        import ast
+
+        if len(_functions) >= _MOST:
+            _functions.clear()
+        try:
+            if how is None:
+                found = Functions(ast.parse("".join(lines)))
+            else:
+                recipe = Recipe(*how)
+                found = Functions(parsed(segment, recipe), recipe.owner)
+        except (SyntaxError, ValueError):
+            found = None
+        known = _functions[id(lines)] = lines, found
+    return known[1]  # type: ignore[no-any-return]
+
+
+def _is_rewritten(code: CodeType) -> bool:
+    if any(name.startswith("@py") for name in (*code.co_names, *code.co_varnames)):
+        return True
+    return any(_is_rewritten(part) for part in code.co_consts if isinstance(part, CodeType))
+
+
+def _alike(code: CodeType, other: CodeType) -> bool:
+    takes = code.co_argcount + code.co_kwonlyargcount
+    return code.co_varnames[:takes] == other.co_varnames[:takes]
+
+
+def _compile(python: str, name: str, segment: Segment | None, how: How) -> CodeType:
+    if segment is None or isinstance(how, str):
+        raise PythonVersionError(_cannot(python, name, str(how)))
+    from .compiling import Recipe, compiled
+
+    try:
+        return compiled(segment, Recipe(*how))
+    except SyntaxError as error:
+        line = segment[0] + (error.lineno or 1) - (2 if how[-2] and name != "<lambda>" else 1)
+        why = f"its syntax is not known here: {error.msg} ({how[0]}, line {line})"
+        raise PythonVersionError(_cannot(python, name, why)) from None
+    except ValueError as error:
+        raise PythonVersionError(_cannot(python, name, str(error))) from None
+
+
+def _cannot(python: str, name: str, why: str) -> str:
+    return f"{name} is from Python {python} and cannot run on Python {_PYTHON}: {why}"
