@@ -316,7 +316,6 @@ UNPICKLABLE: dict[str, tuple[Callable[[], Any], str]] = {
     "frame": (sys._getframe, AWAY),
     "generator": (lambda: (n for n in "a"), "pass a list"),
     "future": (Future, "pass its result()"),
-    "cache": (lambda: functools.lru_cache(lambda: 1), "pass its __wrapped__"),
     "its own words": (Refuses, "leave it out, or mend its __reduce__"),
 }
 

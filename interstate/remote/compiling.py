@@ -26,13 +26,16 @@ _AROUND = "__interstate__"  # the function that stands around the one that is wa
 _LOCALS = ".<locals>."
 
 
-class Recipe(namedtuple("Recipe", "file name qualname free flags owner column end_column")):
+class Recipe(
+    namedtuple("Recipe", "file name qualname free imported flags owner column end_column")
+):
     """How to make a code object of a Segment.
 
     Attributes:
         file: Where it came from.
         name, qualname: Of the function.
         free: Its free variables, in their order.
+        imported: The globals that it uses and its module imports: these are called otherwise.
         flags: That its compiler had from `__future__`.
         owner: The name of the class around it, or "".
         column, end_column: Where it begins in the first line and ends in the last, in bytes.
@@ -79,14 +82,16 @@ def parsed(segment: Segment, recipe: Recipe) -> Function:
         node = ast.parse(text).body[0]
         _move(node, first - 1, 0)
     if not isinstance(node, _FUNCTIONS):
-        raise ValueError("its text is that of no function")  # noqa: TRY004  # it is about text
+        raise ValueError("its text is that of no function")
     return node
 
 
 class Functions:
-    """All functions in a tree."""
+    """All functions in a tree: of a module, or of one function that has a Recipe."""
 
-    def __init__(self, tree: ast.AST, owner: str = "") -> None:
+    def __init__(self, tree: ast.AST, within: Recipe | None = None) -> None:
+        self._imported = set(within.imported if within else _imported_in(tree))
+        owner = within.owner if within else ""
         self._found: dict[tuple[str, int], list[tuple[Function, str]]] = {}
         for node, its_owner in _functions_in(tree, owner):
             self._found.setdefault(_key(node), []).append((node, its_owner))
@@ -103,7 +108,8 @@ class Functions:
             text = lines[first - start : (node.end_lineno or first) - start + 1]
             flags = code.co_flags & _ANNOTATIONS
             qualname = getattr(code, "co_qualname", code.co_name)
-            names = code.co_filename, code.co_name, qualname, code.co_freevars
+            imported = tuple(sorted(self._imported.intersection(_names_in(code))))
+            names = code.co_filename, code.co_name, qualname, code.co_freevars, imported
             end = node.end_col_offset or 0
             yield (first, text), Recipe(*names, flags, owner, node.col_offset, end)
 
@@ -134,6 +140,24 @@ def _functions_in(tree: ast.AST, owner: str) -> Iterator[tuple[Function, str]]:
             yield node, owner
         within = node.name if isinstance(node, ast.ClassDef) else owner
         waiting.extend((child, within) for child in ast.iter_child_nodes(node))
+
+
+def _imported_in(tree: ast.AST) -> Iterator[str]:
+    """The names that a module imports, outside of its functions and classes."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from ((name.asname or name.name).partition(".")[0] for name in node.names)
+        elif not isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.expr)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield from _names_in(part)
 
 
 def _key(node: Function) -> tuple[str, int]:
@@ -185,6 +209,7 @@ def _around(node: Function, recipe: Recipe, outside: str) -> ast.Module:
         function.body[0].name, function.body[0].body = recipe.owner, [statement]
         statement = function.body[0]
     function.body = [*([ast.Global([outside])] if outside else []), statement]
+    module.body[:0] = [ast.Import([ast.alias(name)]) for name in recipe.imported]
     return ast.fix_missing_locations(module)
 
 

@@ -92,9 +92,7 @@ def _reduced(code: CodeType, segment: Segment | None, how: How) -> tuple[Any, ..
     return _PYTHON, MAGIC_NUMBER, marshal.dumps(code, _VERSION), name, segment, how
 
 
-def _find(
-    code: CodeType, *, rewritten: bool = False
-) -> tuple[Segment, Recipe, CodeType] | None:
+def _find(code: CodeType, *, rewritten: bool = False) -> tuple[Segment, Recipe, CodeType] | None:
     """Where its source is, how to compile that, and what comes of it."""
     from .compiling import compiled
 
@@ -128,11 +126,11 @@ def _functions_of(segment: Segment, how: How | None) -> Functions | None:
                 found = Functions(ast.parse("".join(lines)))
             else:
                 recipe = Recipe(*how)
-                found = Functions(parsed(segment, recipe), recipe.owner)
+                found = Functions(parsed(segment, recipe), recipe)
         except (SyntaxError, ValueError):
             found = None
         known = _functions[id(lines)] = lines, found
-    return known[1]  # type: ignore[no-any-return]
+    return known[1]
 
 
 def _is_rewritten(code: CodeType) -> bool:

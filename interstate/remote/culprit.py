@@ -23,12 +23,10 @@ _THERE = "make it inside the function, over there", "return what you need of it"
 _AS_LIST = "pass a list", "return a list"
 _AS_RESULT = "pass its result()", "return its result()"
 _FLATTER = "pass something flatter", "return something flatter"
-_UNWRAPPED = "pass its __wrapped__", "return its __wrapped__"
 _ADVICE = {  # by the name of a class: what to pass instead, and what to return
     "builtins.generator": _AS_LIST,
     "builtins.async_generator": _AS_LIST,
     "concurrent.futures._base.Future": _AS_RESULT,
-    "functools._lru_cache_wrapper": _UNWRAPPED,
 }
 _OPAQUE = {  # classes whose insides would tell nobody anything
     *("_ssl._SSLContext", "asyncio.events.AbstractEventLoop", "concurrent.futures._base.Executor"),

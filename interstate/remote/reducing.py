@@ -6,38 +6,46 @@ Exceptions and tracebacks go whole; a ContextVar is the same one wherever it arr
 
 from __future__ import annotations
 
+import functools
+import types
+import typing
 from contextvars import ContextVar
 from types import CellType, CodeType, FunctionType, TracebackType
-from weakref import WeakSet
 
 import cloudpickle  # type: ignore[import-untyped]
+
+from .classes import reduce_class
+from .remaking import (
+    is_dispatcher,
+    reduce_alias,
+    reduce_cached,
+    reduce_cached_property,
+    reduce_dispatcher,
+    reduce_dispatching_method,
+    reduce_type_variable,
+    reduce_union,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_OURS = (BaseException, CodeType, ContextVar, TracebackType)
-
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """A pickler of ours."""
 
+    takes_files = False  # whether buffers that go apart from the pickle are sent
+
     def reducer_override(self, obj: Any) -> Any:
-        if not isinstance(obj, _OURS):
-            return _keep_ours(obj, super().reducer_override(obj))
-        if isinstance(obj, CodeType):
-            return self._reduce_code(obj)
-        if isinstance(obj, ContextVar):
-            from .context import reduce_variable
+        reduce = _REDUCERS.get(type(obj))
+        if reduce is not None:
+            return reduce(self, obj)
+        if isinstance(obj, BaseException):
+            from .rebuilding import reduce_exception
 
-            return reduce_variable(obj)
-        if isinstance(obj, TracebackType):
-            from .rebuilding import reduce_traceback
-
-            return reduce_traceback(obj)
-        from .rebuilding import reduce_exception
-
-        return reduce_exception(obj)
+            return reduce_exception(obj)
+        reduced = super().reducer_override(obj)
+        return reduce_class(obj, reduced) if isinstance(obj, type) else reduced
 
     def _reduce_code(self, code: CodeType) -> Any:
         from .crossing import reduce_code
@@ -51,6 +59,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Functions that share a variable go on to share it; one goes as it was written."""
         from .crossing import without_rewriting
 
+        if is_dispatcher(fn):
+            return reduce_dispatcher(fn)
         plain = without_rewriting(fn)
         make, arguments, (attributes, state), *rest = super()._dynamic_function_reduce(plain)
         if fn.__closure__:
@@ -72,30 +82,34 @@ class _Cell:
         return CellType, ()
 
 
-# -------------------------------------------------------------------- classes by value
+def _reduce_variable(pickler: Pickler, variable: ContextVar[Any]) -> Any:
+    from .context import reduce_variable
 
-_set_state = cloudpickle.cloudpickle._class_setstate
-_ours: WeakSet[type] = WeakSet()  # classes that were made here, and have gone elsewhere by value
-_came: WeakSet[type] = WeakSet()  # the others
-
-
-def _keep_ours(obj: Any, reduced: Any) -> Any:
-    """A class takes its whole name along; one that comes back home stays as it is."""
-    if not isinstance(obj, type) or type(reduced) is not tuple or reduced[-1] is not _set_state:
-        return reduced
-    if obj not in _came:
-        _ours.add(obj)
-    make, arguments, state, *rest, _ = reduced
-    if "__slots__" in vars(obj):  # which cloudpickle does not make
-        given = arguments[3] | {"__slots__": vars(obj)["__slots__"]}
-        arguments = (*arguments[:3], given, *arguments[4:])
-    attributes = {**state[0], "__qualname__": obj.__qualname__}  # nor this
-    return make, arguments, (attributes, *state[1:]), *rest, set_class_state
+    return reduce_variable(variable)
 
 
-def set_class_state(kind: type, state: Any) -> Any:
-    """Complete a class that came by value, unless it is our own that has come back."""
-    if kind in _ours:
-        return kind
-    _came.add(kind)
-    return _set_state(kind, state)
+def _reduce_traceback(pickler: Pickler, tb: TracebackType) -> Any:
+    from .rebuilding import reduce_traceback
+
+    return reduce_traceback(tb)
+
+
+_REDUCERS: dict[type, Any] = {
+    CodeType: Pickler._reduce_code,
+    ContextVar: _reduce_variable,
+    TracebackType: _reduce_traceback,
+    functools.cached_property: reduce_cached_property,
+    functools.singledispatchmethod: reduce_dispatching_method,
+    type(functools.lru_cache(len)): reduce_cached,
+}
+_SINCE = {  # types that not every version has
+    "UnionType": (types, reduce_union),
+    "ParamSpec": (typing, reduce_type_variable),
+    "TypeVarTuple": (typing, reduce_type_variable),
+    "TypeAliasType": (typing, reduce_alias),
+}
+_REDUCERS.update(
+    (getattr(module, name), reduce)
+    for name, (module, reduce) in _SINCE.items()
+    if hasattr(module, name)
+)

@@ -1,0 +1,179 @@
+"""Classes by value: what cloudpickle makes of them, and what it leaves to us.
+
+A class takes its whole name along, and one that comes back home stays as it is.  What was generated
+for it (by `dataclass`, `namedtuple`, `Enum`) does not travel, but the recipe: each Python generates
+its own.  `__init_subclass__` does not run again for a class that is complete.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import sys
+import threading
+from types import FunctionType
+from weakref import WeakSet
+
+from cloudpickle import cloudpickle  # type: ignore[import-untyped]
+
+from . import generated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_set_state = cloudpickle._class_setstate
+_namedtuple = vars(collections)["namedtuple"]  # whose arguments are not known before
+_ours: WeakSet[type] = WeakSet()  # classes that were made here, and have gone elsewhere by value
+_came: WeakSet[type] = WeakSet()  # the others
+_making = threading.RLock()  # held while a base is kept quiet
+_HOOK = "__init_subclass__"
+_LIBRARIES = {"abc", "builtins", "collections", "enum", "typing", "typing_extensions"}
+_TEXTS = ("__str__", "__repr__", "__format__")
+_OWN_OF_MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
+
+
+def reduce_class(kind: type, reduced: Any) -> Any:
+    """Return the reduction of a class, given cloudpickle's; the same if it goes by its name."""
+    if type(reduced) is not tuple or reduced[-1] is not _set_state:
+        return _by_its_public_name(kind) if reduced is NotImplemented else reduced
+    if kind not in _came:
+        _ours.add(kind)
+    _, arguments, (attributes, _), *_ = reduced
+    attributes = {**attributes, "__qualname__": kind.__qualname__}
+    if generated.is_namedtuple(kind):
+        recipe = generated.namedtuple_recipe(kind)
+        attributes = generated.without_namedtuple(kind, attributes)
+        return _reduction(make_namedtuple, (*recipe, arguments[4]), attributes, {})
+    if issubclass(kind, enum.Enum):
+        return _reduce_enum(kind, arguments, attributes)
+    if "__slots__" in vars(kind):  # which cloudpickle does not make
+        given = arguments[3] | {"__slots__": vars(kind)["__slots__"]}
+        arguments = (*arguments[:3], given, *arguments[4:])
+    more: dict[str, Any] = {}
+    if generated.is_dataclass(kind):
+        more["dataclass"] = generated.dataclass_recipe(kind)
+        attributes = generated.without_dataclass(attributes)
+    return _reduction(make_class, arguments, attributes, more)
+
+
+def _reduction(make: Any, arguments: Any, attributes: Any, more: Any) -> Any:
+    return make, arguments, (attributes, more), None, None, set_class_state
+
+
+def _reduce_enum(kind: Any, arguments: Any, attributes: dict[str, Any]) -> Any:
+    members = {name: member.value for name, member in kind.__members__.items()}
+    texts = {name: vars(kind)[name] for name in _TEXTS if name in vars(kind)}
+    attributes = texts | attributes  # cloudpickle takes some of them for inherited
+    kept = {
+        name: value
+        for name, value in attributes.items()
+        if name not in members and not generated.is_of_enum(name, value)
+    }
+    own = {name: _own_of(member) for name, member in kind.__members__.items()}
+    more = {"members": {name: of_member for name, of_member in own.items() if of_member}}
+    arguments = (*arguments[:3], members, *arguments[4:])
+    return _reduction(make_enum, arguments, kept, more)
+
+
+def _own_of(member: Any) -> dict[str, Any]:
+    """What its `__init__` gave to a member."""
+    return {n: value for n, value in vars(member).items() if n not in _OWN_OF_MEMBERS}
+
+
+def _by_its_public_name(kind: type) -> Any:
+    """By the name that all versions have: pathlib.Path is at home in a private module in some."""
+    public, private, _ = (kind.__module__ or "").partition("._")
+    if private and getattr(sys.modules.get(public), kind.__qualname__, None) is kind:
+        return find_public, (public, kind.__qualname__)
+    return NotImplemented
+
+
+# ------------------------------------------------------------------------ made over there
+
+
+def find_public(module: str, name: str) -> Any:
+    """Return what a module has by that name."""
+    __import__(module)
+    return getattr(sys.modules[module], name)
+
+
+def make_class(
+    constructor: type, name: str, bases: Any, given: Any, tracker: str, extra: Any
+) -> type:
+    """Make a class without its attributes, or find it if it is known here."""
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    with _making:
+        quiet = list(_hooks(bases))
+        for base, _ in quiet:
+            type.__setattr__(base, _HOOK, classmethod(lambda cls, **_: None))
+        try:
+            kind = cloudpickle._make_skeleton_class(constructor, name, bases, given, tracker, extra)
+        finally:
+            for base, hook in quiet:
+                type.__setattr__(base, _HOOK, hook)
+    return kind  # type: ignore[no-any-return]
+
+
+def _hooks(bases: Any) -> Iterator[tuple[type, Any]]:
+    """The first user's `__init_subclass__` among bases, and whose it is."""
+    for base in bases:
+        for kind in getattr(base, "__mro__", ()):
+            if _HOOK in vars(kind) and kind.__module__ not in _LIBRARIES:
+                yield kind, vars(kind)[_HOOK]
+                return
+
+
+def make_enum(
+    bases: Any, name: str, qualname: str, members: Any, module: str, tracker: str, extra: Any
+) -> type:
+    """Make an enumeration without its attributes, or find it if it is known here."""
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    return cloudpickle._make_skeleton_enum(  # type: ignore[no-any-return]
+        bases, name, qualname, members, module, tracker, extra
+    )
+
+
+def make_namedtuple(
+    name: str, fields: tuple[str, ...], defaults: Any, module: str, tracker: str
+) -> type:
+    """Make a namedtuple's class, or find it if it is known here."""
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    if known is None:
+        known = _namedtuple(name, fields, defaults=defaults, module=module)
+        cloudpickle._lookup_class_or_track(tracker, known)
+    return known  # type: ignore[no-any-return]
+
+
+def set_class_state(kind: type, state: Any) -> Any:
+    """Complete a class that came by value, unless it is our own that has come back."""
+    if kind in _ours:
+        return kind
+    new = kind not in _came
+    _came.add(kind)
+    attributes, more = state
+    _set_state(kind, (attributes, {}))
+    if "dataclass" in more and "__dataclass_fields__" not in vars(kind):
+        generated.make_dataclass(kind, *more["dataclass"])
+    for name, own in more.get("members", {}).items():
+        vars(kind.__members__[name]).update(own)  # type: ignore[attr-defined]
+    if new:
+        _tell_bases(kind)
+    return kind
+
+
+def _tell_bases(kind: Any) -> None:
+    """A base that was here before the class has not been told of it yet; others know it."""
+    for base, hook in _hooks(kind.__bases__):
+        fn = getattr(hook, "__func__", None)
+        if base in _came or base in _ours or not isinstance(fn, FunctionType):
+            continue
+        takes = fn.__code__.co_argcount
+        wanted = fn.__code__.co_varnames[takes : takes + fn.__code__.co_kwonlyargcount]
+        if all(name in (fn.__kwdefaults__ or {}) for name in wanted):
+            super(kind, kind).__init_subclass__()
