@@ -34,7 +34,7 @@ _TEXTS = ("__str__", "__repr__", "__format__")
 _OWN_OF_MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
 
 
-def reduce_class(kind: type, reduced: Any) -> Any:
+def reduce_class(kind: Any, reduced: Any) -> Any:
     """Return the reduction of a class, given cloudpickle's; the same if it goes by its name."""
     if type(reduced) is not tuple or reduced[-1] is not _set_state:
         return _by_its_public_name(kind) if reduced is NotImplemented else reduced
@@ -55,6 +55,9 @@ def reduce_class(kind: type, reduced: Any) -> Any:
     if generated.is_dataclass(kind):
         more["dataclass"] = generated.dataclass_recipe(kind)
         attributes = generated.without_dataclass(attributes)
+    if "_is_protocol" in vars(kind):
+        more["protocol"] = kind._is_protocol
+        attributes = generated.without_protocol(attributes)
     return _reduction(make_class, arguments, attributes, more)
 
 
@@ -160,6 +163,8 @@ def set_class_state(kind: type, state: Any) -> Any:
     _set_state(kind, (attributes, {}))
     if "dataclass" in more and "__dataclass_fields__" not in vars(kind):
         generated.make_dataclass(kind, *more["dataclass"])
+    if more.get("protocol"):
+        generated.make_protocol(kind)
     for name, own in more.get("members", {}).items():
         vars(kind.__members__[name]).update(own)  # type: ignore[attr-defined]
     if new:

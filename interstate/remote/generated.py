@@ -16,6 +16,10 @@ _SPECIAL = ("_FIELD_CLASSVAR", "_FIELD_INITVAR")
 _FIELD = {"init": True, "repr": True, "hash": None, "compare": True, "kw_only": False}
 _OF_DATACLASS = {"__dataclass_fields__", "__dataclass_params__", "__match_args__", "__replace__"}
 _OF_NAMEDTUPLE = {"_fields", "_field_defaults", "_fields_defaults", "__slots__", "__match_args__"}
+_OF_PROTOCOL = {
+    *("__protocol_attrs__", "__non_callable_proto_members__"),
+    *("__static_attributes__", "__firstlineno__"),
+}
 _OF_ENUM = {"__new_member__", "__new__"}
 
 
@@ -201,6 +205,28 @@ def without_namedtuple(kind: Any, attributes: dict[str, Any]) -> dict[str, Any]:
         and name not in kind._fields
         and _home(value) not in ("collections", f"namedtuple_{kind.__name__}")
     }
+
+
+# ------------------------------------------------------------------------ protocols
+
+
+def without_protocol(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What `Protocol` has not generated; an older one would take the rest for what it demands."""
+    return {
+        name: value
+        for name, value in attributes.items()
+        if name not in _OF_PROTOCOL and (_function(value) is None or _home(value) != "typing")
+    }
+
+
+def make_protocol(kind: Any) -> None:
+    """Have it find out what it demands, where that is kept: it was made without its members."""
+    import typing
+
+    if hasattr(typing, "_get_protocol_attrs") and hasattr(kind, "__protocol_attrs__"):
+        kind.__protocol_attrs__ = typing._get_protocol_attrs(kind)
+    if getattr(kind, "_is_runtime_protocol", False):
+        typing.runtime_checkable(kind)
 
 
 # ------------------------------------------------------------------------ enums

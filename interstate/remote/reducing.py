@@ -7,6 +7,7 @@ Exceptions and tracebacks go whole; a ContextVar is the same one wherever it arr
 from __future__ import annotations
 
 import functools
+import linecache
 import types
 import typing
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ from .remaking import (
     reduce_cached_property,
     reduce_dispatcher,
     reduce_dispatching_method,
+    reduce_form,
     reduce_type_variable,
     reduce_union,
 )
@@ -61,6 +63,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
         if is_dispatcher(fn):
             return reduce_dispatcher(fn)
+        linecache.lazycache(fn.__code__.co_filename, fn.__globals__)  # its loader may know it
         plain = without_rewriting(fn)
         make, arguments, (attributes, state), *rest = super()._dynamic_function_reduce(plain)
         if fn.__closure__:
@@ -107,6 +110,7 @@ _SINCE = {  # types that not every version has
     "ParamSpec": (typing, reduce_type_variable),
     "TypeVarTuple": (typing, reduce_type_variable),
     "TypeAliasType": (typing, reduce_alias),
+    "_SpecialForm": (typing, reduce_form),
 }
 _REDUCERS.update(
     (getattr(module, name), reduce)

@@ -157,3 +157,22 @@ def make_alias(name: str, value: Any, parameters: tuple[Any, ...]) -> Any:
     if hasattr(typing, "TypeAliasType"):
         return typing.TypeAliasType(name, value, type_params=parameters)
     return value
+
+
+def reduce_form(pickler: Any, form: Any) -> Any:
+    """What `typing` has for annotations, such as `Self`: not every version has all of it."""
+    return make_form, (form._name,)
+
+
+def make_form(name: str) -> Any:
+    """Return it; where this Python has none of that name, what says nothing."""
+    import typing
+
+    return getattr(typing, name, Unknown)
+
+
+class Unknown:
+    """Stands in an annotation for what this Python does not know."""
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return item[0] if isinstance(item, tuple) else item
