@@ -11,6 +11,7 @@ import collections
 import enum
 import sys
 import threading
+import types
 from types import FunctionType
 from weakref import WeakSet
 
@@ -66,7 +67,7 @@ def _reduction(make: Any, arguments: Any, attributes: Any, more: Any) -> Any:
 
 
 def _reduce_enum(kind: Any, arguments: Any, attributes: dict[str, Any]) -> Any:
-    members = {name: member.value for name, member in kind.__members__.items()}
+    members = {name: _raw(kind, member) for name, member in kind.__members__.items()}
     texts = {name: vars(kind)[name] for name in _TEXTS if name in vars(kind)}
     attributes = texts | attributes  # cloudpickle takes some of them for inherited
     kept = {
@@ -75,9 +76,42 @@ def _reduce_enum(kind: Any, arguments: Any, attributes: dict[str, Any]) -> Any:
         if name not in members and not generated.is_of_enum(name, value)
     }
     own = {name: _own_of(member) for name, member in kind.__members__.items()}
-    more = {"members": {name: of_member for name, of_member in own.items() if of_member}}
+    more: dict[str, Any] = {"members": {name: mine for name, mine in own.items() if mine}}
+    if isinstance(getattr(kind, "_boundary_", None), enum.Enum):
+        more["boundary"] = kind._boundary_.name
     arguments = (*arguments[:3], members, *arguments[4:])
     return _reduction(make_enum, arguments, kept, more)
+
+
+def _raw(kind: Any, member: Any) -> Any:
+    """A member's value; and what else its own `__new__` had to make it of."""
+    new = getattr(kind, "__new_member__", None)
+    is_own = isinstance(new, FunctionType) and new.__module__ != "enum"
+    if not is_own and not hasattr(member.value, "__get__"):
+        return member.value
+    base = kind._member_type_
+    return Raw(member.value, getattr(base, "__getnewargs__", lambda _: ())(member))
+
+
+class Raw:
+    """What a member of an enumeration is made of, in place of what was written for it."""
+
+    def __init__(self, value: Any, arguments: tuple[Any, ...]) -> None:
+        self.value = value
+        self.arguments = arguments
+
+    def __reduce__(self) -> Any:
+        return Raw, (self.value, self.arguments)
+
+
+def make_member(kind: Any, raw: Any) -> Any:
+    """Serve as `__new__` of an enumeration that is made of Raws."""
+    if isinstance(raw, tuple):
+        (raw,) = raw
+    base = next(k for k in kind.__mro__ if not issubclass(k, enum.Enum))
+    member = base.__new__(kind, *raw.arguments)
+    member._value_ = raw.value
+    return member
 
 
 def _own_of(member: Any) -> dict[str, Any]:
@@ -87,6 +121,8 @@ def _own_of(member: Any) -> dict[str, Any]:
 
 def _by_its_public_name(kind: type) -> Any:
     """By the name that all versions have: pathlib.Path is at home in a private module in some."""
+    if kind is enum.EnumMeta:
+        return find_public, ("enum", "EnumMeta")
     public, private, _ = (kind.__module__ or "").partition("._")
     if private and getattr(sys.modules.get(public), kind.__qualname__, None) is kind:
         return find_public, (public, kind.__qualname__)
@@ -121,6 +157,12 @@ def make_class(
     return kind  # type: ignore[no-any-return]
 
 
+def _complete(constructor: Any, name: str, bases: Any, given: dict[str, Any]) -> Any:
+    """Make a class without the part that its metaclass had in it, which is done."""
+    maker: Any = next(k for k in constructor.__mro__ if k not in _came and k not in _ours)
+    return maker.__new__(constructor, name, types.resolve_bases(bases), dict(given))
+
+
 def _hooks(bases: Any) -> Iterator[tuple[type, Any]]:
     """The first user's `__init_subclass__` among bases, and whose it is."""
     for base in bases:
@@ -137,6 +179,9 @@ def make_enum(
     known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
     if known is not None:
         return known  # type: ignore[no-any-return]
+    if any(isinstance(raw, Raw) for raw in members.values()):
+        raws = {n: raw if isinstance(raw, Raw) else Raw(raw, ()) for n, raw in members.items()}
+        members = {"__new__": make_member, **raws}
     return cloudpickle._make_skeleton_enum(  # type: ignore[no-any-return]
         bases, name, qualname, members, module, tracker, extra
     )
@@ -148,7 +193,7 @@ def make_namedtuple(
     """Make a namedtuple's class, or find it if it is known here."""
     known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
     if known is None:
-        known = _namedtuple(name, fields, defaults=defaults, module=module)
+        known = _namedtuple(name, fields, rename=True, defaults=defaults, module=module)
         cloudpickle._lookup_class_or_track(tracker, known)
     return known  # type: ignore[no-any-return]
 
@@ -167,6 +212,8 @@ def set_class_state(kind: type, state: Any) -> Any:
         generated.make_protocol(kind)
     for name, own in more.get("members", {}).items():
         vars(kind.__members__[name]).update(own)  # type: ignore[attr-defined]
+    if "boundary" in more and hasattr(enum, "FlagBoundary"):
+        kind._boundary_ = enum.FlagBoundary[more["boundary"]]  # type: ignore[attr-defined]
     if new:
         _tell_bases(kind)
     return kind

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LAMBDA = "<lambda>"
 _ANNOTATIONS = 0x1000000  # the flag of `from __future__ import annotations`
+_NEWLOCALS = 2  # the flag of functions, which the code of a class has not
 _AROUND = "__interstate__"  # the function that stands around the one that is wanted
 _LOCALS = ".<locals>."
 
@@ -35,7 +36,7 @@ class Recipe(
         file: Where it came from.
         name, qualname: Of the function.
         free: Its free variables, in their order.
-        imported: The globals that it uses and its module imports: these are called otherwise.
+        imported: Names that it uses and its module imports: what has them is called otherwise.
         flags: That its compiler had from `__future__`.
         owner: The name of the class around it, or "".
         column, end_column: Where it begins in the first line and ends in the last, in bytes.
@@ -154,7 +155,7 @@ def _imported_in(tree: ast.AST) -> Iterator[str]:
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+    yield from (*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars)
     for part in code.co_consts:
         if isinstance(part, CodeType):
             yield from _names_in(part)
@@ -227,20 +228,18 @@ def _renamed(code: CodeType, got: str, wanted: str) -> CodeType:
     """The code, and what is within it, by other qualified names than it was compiled with."""
     if got == wanted:
         return code
-    begin = got + _LOCALS
+    is_class = not code.co_flags & _NEWLOCALS
 
     def renamed(part: Any) -> Any:
         if isinstance(part, CodeType):
-            return _renamed(part, f"{begin}{part.co_name}", f"{wanted}{_LOCALS}{part.co_name}")
-        if type(part) is str and part.startswith(begin):  # so it was up to Python 3.10
-            return f"{wanted}{_LOCALS}{part[len(begin) :]}"
-        return part
+            return _renamed(part, got, wanted)
+        if type(part) is not str or not part.startswith(f"{got}."):
+            return part
+        is_name = is_class or _LOCALS in part  # up to Python 3.10 functions are given theirs so
+        return wanted + part[len(got) :] if is_name else part
 
-    constants = tuple(map(renamed, code.co_consts))
-    if not hasattr(code, "co_qualname"):
-        return code.replace(co_consts=constants)
-    name = code.co_qualname
-    known = name == got or name.startswith(begin)
-    return code.replace(
-        co_consts=constants, co_qualname=wanted + name[len(got) :] if known else name
-    )
+    code = code.replace(co_consts=tuple(map(renamed, code.co_consts)))
+    name = getattr(code, "co_qualname", "")
+    if name == got or name.startswith(f"{got}."):
+        code = code.replace(co_qualname=wanted + name[len(got) :])
+    return code

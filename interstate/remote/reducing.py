@@ -11,7 +11,7 @@ import linecache
 import types
 import typing
 from contextvars import ContextVar
-from types import CellType, CodeType, FunctionType, TracebackType
+from types import CellType, CodeType, FunctionType, MethodType, TracebackType
 
 import cloudpickle  # type: ignore[import-untyped]
 
@@ -24,6 +24,9 @@ from .remaking import (
     reduce_dispatcher,
     reduce_dispatching_method,
     reduce_form,
+    reduce_forward,
+    reduce_method,
+    reduce_new_type,
     reduce_type_variable,
     reduce_union,
 )
@@ -63,6 +66,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
         if is_dispatcher(fn):
             return reduce_dispatcher(fn)
+        if hasattr(fn, "__supertype__"):
+            return reduce_new_type(self, fn)
         linecache.lazycache(fn.__code__.co_filename, fn.__globals__)  # its loader may know it
         plain = without_rewriting(fn)
         make, arguments, (attributes, state), *rest = super()._dynamic_function_reduce(plain)
@@ -101,6 +106,7 @@ _REDUCERS: dict[type, Any] = {
     CodeType: Pickler._reduce_code,
     ContextVar: _reduce_variable,
     TracebackType: _reduce_traceback,
+    MethodType: reduce_method,
     functools.cached_property: reduce_cached_property,
     functools.singledispatchmethod: reduce_dispatching_method,
     type(functools.lru_cache(len)): reduce_cached,
@@ -111,7 +117,10 @@ _SINCE = {  # types that not every version has
     "TypeVarTuple": (typing, reduce_type_variable),
     "TypeAliasType": (typing, reduce_alias),
     "_SpecialForm": (typing, reduce_form),
+    "ForwardRef": (typing, reduce_forward),
 }
+if isinstance(typing.NewType, type):
+    _SINCE["NewType"] = (typing, reduce_new_type)
 _REDUCERS.update(
     (getattr(module, name), reduce)
     for name, (module, reduce) in _SINCE.items()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _DISPATCHER = vars(functools)["singledispatch"](len).__code__  # of all that it makes
 
+_OF_FORWARD = ("__forward_is_argument__", "__forward_is_class__", "__forward_module__")
+
 
 def _is_known_by(name: str | None, obj: Any) -> bool:
     """Whether it is to be found in a module that goes by its name, too."""
@@ -176,3 +178,49 @@ class Unknown:
 
     def __class_getitem__(cls, item: Any) -> Any:
         return item[0] if isinstance(item, tuple) else item
+
+
+def reduce_forward(pickler: Any, forward: Any) -> Any:
+    """A name in an annotation that was written as text."""
+    state = {n: getattr(forward, n) for n in _OF_FORWARD if hasattr(forward, n)}
+    return make_forward, (forward.__forward_arg__,), state, None, None, set_forward_state
+
+
+def make_forward(text: str) -> Any:
+    """Make it."""
+    import typing
+
+    return typing.ForwardRef(text)
+
+
+def set_forward_state(forward: Any, state: dict[str, Any]) -> Any:
+    """Say where it stands, as far as this Python keeps that."""
+    for name, value in state.items():
+        if hasattr(forward, name):
+            setattr(forward, name, value)
+    return forward
+
+
+def reduce_new_type(pickler: Any, new: Any) -> Any:
+    """What `NewType` has made: a function or an object, as the version has it."""
+    if _is_known_by(getattr(new, "__qualname__", None), new):
+        return NotImplemented
+    return make_new_type, (new.__name__, new.__supertype__, new.__module__)
+
+
+def make_new_type(name: str, kind: Any, module: str) -> Any:
+    """Make it."""
+    import typing
+
+    made: Any = vars(typing)["NewType"](name, kind)
+    made.__module__ = module
+    return made
+
+
+def reduce_method(pickler: Any, method: Any) -> Any:
+    """A class method of a class that goes by its name does so too."""
+    kind, name = method.__self__, method.__name__
+    by_name = isinstance(kind, type) and cloudpickle._should_pickle_by_reference(kind)
+    if by_name and getattr(kind, name, None) == method:
+        return getattr, (kind, name)
+    return NotImplemented
