@@ -12,6 +12,7 @@ import enum
 import sys
 import threading
 import types
+import typing
 from types import FunctionType
 from weakref import WeakSet
 
@@ -29,6 +30,7 @@ _namedtuple = vars(collections)["namedtuple"]  # whose arguments are not known b
 _ours: WeakSet[type] = WeakSet()  # classes that were made here, and have gone elsewhere by value
 _came: WeakSet[type] = WeakSet()  # the others
 _making = threading.RLock()  # held while a base is kept quiet
+_TYPED_DICT: Any = vars(typing)["_TypedDictMeta"]
 _HOOK = "__init_subclass__"
 _LIBRARIES = {"abc", "builtins", "collections", "enum", "typing", "typing_extensions"}
 _TEXTS = ("__str__", "__repr__", "__format__")
@@ -47,6 +49,8 @@ def reduce_class(kind: Any, reduced: Any) -> Any:
         recipe = generated.namedtuple_recipe(kind)
         attributes = generated.without_namedtuple(kind, attributes)
         return _reduction(make_namedtuple, (*recipe, arguments[4]), attributes, {})
+    if type(kind) is _TYPED_DICT:
+        return _reduction(make_typed_dict, (kind.__name__, arguments[4]), attributes, {})
     if issubclass(kind, enum.Enum):
         return _reduce_enum(kind, arguments, attributes)
     if "__slots__" in vars(kind):  # which cloudpickle does not make
@@ -150,7 +154,12 @@ def make_class(
         for base, _ in quiet:
             type.__setattr__(base, _HOOK, classmethod(lambda cls, **_: None))
         try:
-            kind = cloudpickle._make_skeleton_class(constructor, name, bases, given, tracker, extra)
+            if constructor in _came:
+                kind = _complete(constructor, name, bases, given)
+                cloudpickle._lookup_class_or_track(tracker, kind)
+            else:
+                arguments = constructor, name, bases, given, tracker, extra
+                kind = cloudpickle._make_skeleton_class(*arguments)
         finally:
             for base, hook in quiet:
                 type.__setattr__(base, _HOOK, hook)
@@ -198,6 +207,15 @@ def make_namedtuple(
     return known  # type: ignore[no-any-return]
 
 
+def make_typed_dict(name: str, tracker: str) -> Any:
+    """Make a TypedDict without its keys, or find it if it is known here."""
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    if known is None:
+        known = vars(typing)["TypedDict"](name, {})
+        cloudpickle._lookup_class_or_track(tracker, known)
+    return known
+
+
 def set_class_state(kind: type, state: Any) -> Any:
     """Complete a class that came by value, unless it is our own that has come back."""
     if kind in _ours:
@@ -212,8 +230,8 @@ def set_class_state(kind: type, state: Any) -> Any:
         generated.make_protocol(kind)
     for name, own in more.get("members", {}).items():
         vars(kind.__members__[name]).update(own)  # type: ignore[attr-defined]
-    if "boundary" in more and hasattr(enum, "FlagBoundary"):
-        kind._boundary_ = enum.FlagBoundary[more["boundary"]]  # type: ignore[attr-defined]
+    if "boundary" in more:
+        generated.set_boundary(kind, more["boundary"])
     if new:
         _tell_bases(kind)
     return kind

@@ -7,11 +7,12 @@ one compiles.  Source counts only if it compiles to what runs here.
 from __future__ import annotations
 
 import marshal
+import re
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER
 from types import CodeType, FunctionType
 
-from . import sources
+from . import current, sources
 from .errors import PythonVersionError
 
 TYPE_CHECKING = False
@@ -27,8 +28,9 @@ _VERSION = 2  # of marshal: equal code always gives equal bytes
 _MOST = 4096  # code objects that are remembered
 _known: dict[int, Any] = {}  # by id: code, and what it is reduced to
 _functions: dict[int, Any] = {}  # by id: lines, and the Functions in them
-_NOT_KNOWN = "its source is not known here: it was generated, or typed where nothing is kept"
-_NOT_ITS = "its source does not compile to what runs here: a tool has changed one of them"
+_NOT_KNOWN = "its source is not known: it was generated, or typed where nothing is kept"
+_NOT_ITS = "its source does not compile to what runs: a tool has changed one of them"
+_NOT_FOUND = re.compile(r"Can't get attribute '([\w.]+)' on <module '([\w.]+)'")
 
 
 def reduce_code(code: CodeType) -> tuple[Any, ...]:
@@ -144,6 +146,20 @@ def _alike(code: CodeType, other: CodeType) -> bool:
     return code.co_varnames[:takes] == other.co_varnames[:takes]
 
 
+def not_here(error: AttributeError) -> Exception:
+    """What to raise when a pickle names what the standard library of this Python has not."""
+    found = _NOT_FOUND.match(str(error))
+    same = current.python.rpartition(".")[0] in ("", _PYTHON.rpartition(".")[0])
+    if found is None or same or found[2] == "__main__":
+        return error
+    return cannot_cross("the call", f"{found[2]}.{found[1]} is not there")
+
+
+def cannot_cross(name: str, why: str) -> PythonVersionError:
+    """The error of something that came from another Python, and has no place in this one."""
+    return PythonVersionError(_cannot(current.python or "another version", name, why))
+
+
 def _compile(python: str, name: str, segment: Segment | None, how: How) -> CodeType:
     if segment is None or isinstance(how, str):
         raise PythonVersionError(_cannot(python, name, str(how)))
@@ -153,11 +169,12 @@ def _compile(python: str, name: str, segment: Segment | None, how: How) -> CodeT
         return compiled(segment, Recipe(*how))
     except SyntaxError as error:
         line = segment[0] + (error.lineno or 1) - (2 if how[-2] and name != "<lambda>" else 1)
-        why = f"its syntax is not known here: {error.msg} ({how[0]}, line {line})"
+        why = f"its syntax is not known there: {error.msg} ({how[0]}, line {line})"
         raise PythonVersionError(_cannot(python, name, why)) from None
     except ValueError as error:
         raise PythonVersionError(_cannot(python, name, str(error))) from None
 
 
 def _cannot(python: str, name: str, why: str) -> str:
-    return f"{name} is from Python {python} and cannot run on Python {_PYTHON}: {why}"
+    where = f" on {current.host}" if current.host else ""
+    return f"{name} is from Python {python} and cannot run in Python {_PYTHON}{where}: {why}"

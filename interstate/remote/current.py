@@ -24,6 +24,7 @@ class CurrentCall(namedtuple("CurrentCall", "host name attempt")):
 
 
 host = ""
+python = ""  # the version of the one that calls come from
 name = ""  # "": as the function
 attempt = 1
 function: Any = None  # that runs now

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import sys
 from types import FunctionType, MemberDescriptorType
+
+from . import crossing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -238,3 +241,15 @@ def is_of_enum(name: str, value: Any) -> bool:
     if fn is not None:
         return _home(fn) == "enum"
     return name in _OF_ENUM or (name.startswith("_") and not name.startswith("__"))
+
+
+def set_boundary(kind: Any, name: str) -> None:
+    """Say what becomes of bits that a flag has no name for.
+
+    Raises:
+        PythonVersionError: This Python's flags have no such choice, and do otherwise.
+    """
+    if hasattr(enum, "FlagBoundary"):
+        kind._boundary_ = enum.FlagBoundary[name]
+    elif name != ("KEEP" if issubclass(kind, enum.IntFlag) else "STRICT"):
+        raise crossing.cannot_cross(f"the flag {kind.__qualname__}", f"its boundary is {name}")
