@@ -83,17 +83,18 @@ def _reduce_enum(kind: Any, arguments: Any, attributes: dict[str, Any]) -> Any:
     more: dict[str, Any] = {"members": {name: mine for name, mine in own.items() if mine}}
     if isinstance(getattr(kind, "_boundary_", None), enum.Enum):
         more["boundary"] = kind._boundary_.name
-    arguments = (*arguments[:3], members, *arguments[4:])
-    return _reduction(make_enum, arguments, kept, more)
+    bases, name, qualname, _, module, tracker, _ = arguments
+    made_of = type(kind), name, bases, qualname, members, module, tracker
+    return _reduction(make_enum, made_of, kept, more)
 
 
 def _raw(kind: Any, member: Any) -> Any:
     """A member's value; and what else its own `__new__` had to make it of."""
-    new = getattr(kind, "__new_member__", None)
+    new, base = getattr(kind, "__new_member__", None), kind._member_type_
     is_own = isinstance(new, FunctionType) and new.__module__ != "enum"
-    if not is_own and not hasattr(member.value, "__get__"):
+    is_plain = base.__module__ == "builtins" and not hasattr(member.value, "__get__")
+    if is_plain and not is_own:
         return member.value
-    base = kind._member_type_
     return Raw(member.value, getattr(base, "__getnewargs__", lambda _: ())(member))
 
 
@@ -155,7 +156,7 @@ def make_class(
             type.__setattr__(base, _HOOK, classmethod(lambda cls, **_: None))
         try:
             if constructor in _came:
-                kind = _complete(constructor, name, bases, given)
+                kind = _complete(constructor, name, bases, dict(given))
                 cloudpickle._lookup_class_or_track(tracker, kind)
             else:
                 arguments = constructor, name, bases, given, tracker, extra
@@ -166,10 +167,10 @@ def make_class(
     return kind  # type: ignore[no-any-return]
 
 
-def _complete(constructor: Any, name: str, bases: Any, given: dict[str, Any]) -> Any:
+def _complete(constructor: Any, name: str, bases: Any, given: Any) -> Any:
     """Make a class without the part that its metaclass had in it, which is done."""
     maker: Any = next(k for k in constructor.__mro__ if k not in _came and k not in _ours)
-    return maker.__new__(constructor, name, types.resolve_bases(bases), dict(given))
+    return maker.__new__(constructor, name, types.resolve_bases(bases), given)
 
 
 def _hooks(bases: Any) -> Iterator[tuple[type, Any]]:
@@ -182,18 +183,24 @@ def _hooks(bases: Any) -> Iterator[tuple[type, Any]]:
 
 
 def make_enum(
-    bases: Any, name: str, qualname: str, members: Any, module: str, tracker: str, extra: Any
-) -> type:
+    constructor: Any, name: str, bases: Any, qualname: str, members: Any, module: str, tracker: str
+) -> Any:
     """Make an enumeration without its attributes, or find it if it is known here."""
     known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
     if known is not None:
-        return known  # type: ignore[no-any-return]
-    if any(isinstance(raw, Raw) for raw in members.values()):
-        raws = {n: raw if isinstance(raw, Raw) else Raw(raw, ()) for n, raw in members.items()}
-        members = {"__new__": make_member, **raws}
-    return cloudpickle._make_skeleton_enum(  # type: ignore[no-any-return]
-        bases, name, qualname, members, module, tracker, extra
-    )
+        return known
+    namespace = constructor.__prepare__(name, bases)
+    of_raws = any(isinstance(raw, Raw) for raw in members.values())
+    if of_raws:
+        namespace.update({"__new__": make_member, "__init__": lambda *_: None})
+    for of_member, value in members.items():
+        raw = value if isinstance(value, Raw) or not of_raws else Raw(value, ())
+        namespace[of_member] = raw
+    kind = _complete(constructor, name, bases, namespace)
+    if of_raws:
+        del kind.__init__
+    kind.__module__, kind.__qualname__ = module, qualname
+    return cloudpickle._lookup_class_or_track(tracker, kind)
 
 
 def make_namedtuple(

@@ -92,10 +92,10 @@ class Functions:
 
     def __init__(self, tree: ast.AST, within: Recipe | None = None) -> None:
         self._imported = set(within.imported if within else _imported_in(tree))
-        owner = within.owner if within else ""
-        self._found: dict[tuple[str, int], list[tuple[Function, str]]] = {}
-        for node, its_owner in _functions_in(tree, owner):
-            self._found.setdefault(_key(node), []).append((node, its_owner))
+        owner, begin = (within.owner, within.qualname[: -len(within.name)]) if within else ("", "")
+        self._found: dict[tuple[str, int], list[tuple[Function, str, str]]] = {}
+        for node, its_owner, qualname in _functions_in(tree, owner, begin):
+            self._found.setdefault(_key(node), []).append((node, its_owner, qualname))
 
     def candidates(self, code: CodeType, segment: Segment) -> Iterator[tuple[Segment, Recipe]]:
         """Yield what a code object may be made of, by its name and its first line.
@@ -104,11 +104,11 @@ class Functions:
             segment: The text that the tree is of.
         """
         start, lines = segment
-        for node, owner in self._found.get((code.co_name, code.co_firstlineno), ()):
+        for node, owner, qualname in self._found.get((code.co_name, code.co_firstlineno), ()):
             _, first = _key(node)
             text = lines[first - start : (node.end_lineno or first) - start + 1]
             flags = code.co_flags & _ANNOTATIONS
-            qualname = getattr(code, "co_qualname", code.co_name)
+            qualname = getattr(code, "co_qualname", qualname)
             imported = tuple(sorted(self._imported.intersection(_names_in(code))))
             names = code.co_filename, code.co_name, qualname, code.co_freevars, imported
             end = node.end_col_offset or 0
@@ -132,15 +132,23 @@ def _indentation(line: str, column: int) -> str:
 # ------------------------------------------------------------------------------ the tree
 
 
-def _functions_in(tree: ast.AST, owner: str) -> Iterator[tuple[Function, str]]:
-    """Every function, and the class whose name is part of its private names."""
-    waiting = [(tree, owner)]
+def _functions_in(tree: ast.AST, owner: str, begin: str) -> Iterator[tuple[Function, str, str]]:
+    """Every function, the class whose name is part of its private names, and its qualified name.
+
+    Args:
+        owner: Of the tree.
+        begin: Of the qualified names of what is in it.
+    """
+    waiting = [(tree, owner, begin)]
     while waiting:
-        node, owner = waiting.pop()
+        node, owner, begin = waiting.pop()
         if isinstance(node, _FUNCTIONS):
-            yield node, owner
-        within = node.name if isinstance(node, ast.ClassDef) else owner
-        waiting.extend((child, within) for child in ast.iter_child_nodes(node))
+            name = begin + _key(node)[0]
+            yield node, owner, name
+            begin = name + _LOCALS
+        elif isinstance(node, ast.ClassDef):
+            owner, begin = node.name, f"{begin}{node.name}."
+        waiting.extend((child, owner, begin) for child in ast.iter_child_nodes(node))
 
 
 def _imported_in(tree: ast.AST) -> Iterator[str]:

@@ -237,10 +237,9 @@ def make_protocol(kind: Any) -> None:
 
 def is_of_enum(name: str, value: Any) -> bool:
     """Whether an attribute of an enumeration was generated for it."""
-    fn = _function(value)
-    if fn is not None:
-        return _home(fn) == "enum"
-    return name in _OF_ENUM or (name.startswith("_") and not name.startswith("__"))
+    if name[:1] == name[-1:] == "_" and name[1] != "_":
+        return name != "_missing_"
+    return _home(value) == "enum" if _function(value) else name in _OF_ENUM
 
 
 def set_boundary(kind: Any, name: str) -> None:

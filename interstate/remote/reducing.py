@@ -32,7 +32,9 @@ from .remaking import (
 )
 
 TYPE_CHECKING = False
+CO_NEWLOCALS = 2  # the flag of functions, which the code of a class has not
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 
@@ -75,9 +77,20 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             shared = self.__dict__.setdefault("_cells", {})
             cells = tuple(shared.setdefault(id(cell), _Cell(cell)) for cell in fn.__closure__)
             arguments = (*arguments[:-1], cells)
+        known, used = state["__globals__"], fn.__globals__
+        known.update((n, used[n]) for n in _names_in_classes(fn.__code__) if n in used)
         if getattr(fn, "__type_params__", ()):
             state["__type_params__"] = fn.__type_params__
         return make, arguments, (attributes, state), *rest
+
+
+def _names_in_classes(code: CodeType) -> Iterator[str]:
+    """What the bodies of classes in a function name, which cloudpickle overlooks."""
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            if not part.co_flags & CO_NEWLOCALS:
+                yield from part.co_names
+            yield from _names_in_classes(part)
 
 
 class _Cell:
