@@ -13,11 +13,13 @@ if TYPE_CHECKING:
         CallTimeout,
         ConnectError,
         ExecuteError,
+        FileTransferError,
         HostError,
         HostKeyError,
         HostLost,
         HostMemoryError,
         InterstateError,
+        PackagesError,
         PythonVersionError,
         RemoteError,
         WorkerDied,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from .hosttable import HostStatus, HostTable
     from .remote.current import CurrentCall, current_call
     from .remote.environ import Environ, slices
+    from .remote.files import File
     from .sharing import Shared, share
 
 __all__ = [
@@ -41,6 +44,8 @@ __all__ = [
     "CurrentCall",
     "Environ",
     "ExecuteError",
+    "File",
+    "FileTransferError",
     "Host",
     "HostError",
     "HostKeyError",
@@ -49,6 +54,7 @@ __all__ = [
     "HostStatus",
     "HostTable",
     "InterstateError",
+    "PackagesError",
     "PythonVersionError",
     "RemoteError",
     "RemoteFuture",
@@ -65,6 +71,7 @@ __all__ = [
 _HOMES = {
     "CurrentCall": "remote.current",
     "Environ": "remote.environ",
+    "File": "remote.files",
     "Host": "hosts",
     "HostStatus": "hosttable",
     "HostTable": "hosttable",

@@ -1,11 +1,12 @@
-"""The command line: `python -m interstate demo`, or `interstate demo`."""
+"""The command line: `python -m interstate demo`, or `interstate demo`; and `interstate clean`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from . import demo
+from . import cleaning, demo
+from .hosts import expand
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -15,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: What stands after the program's name; default: this process's own.
     """
     options = _parser().parse_args(arguments)
-    demo.run(options.number, options.hosts)
+    options.run(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,7 +40,37 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument(
         "--hosts", type=_positive, default=4, help="how many hosts (default: %(default)s)"
     )
+    trial.set_defaults(run=lambda options: demo.run(options.number, options.hosts))
+    _add_clean(
+        commands.add_parser(
+            "clean",
+            help="remove the packages that are kept on hosts",
+            description="Remove the packages that Interstate keeps on hosts for calls to import, "
+            "but for those that are in use; without a HOST, what it keeps on this computer.",
+        )
+    )
     return parser
+
+
+def _add_clean(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "hosts", nargs="*", metavar="HOST", help="URLs, aliases of ssh_config, ranges"
+    )
+    parser.add_argument(
+        "--via", action="append", default=[], metavar="HOST", help="a hop; may be given repeatedly"
+    )
+    parser.add_argument("--python", metavar="PATH", help="the Python to use over there")
+    parser.set_defaults(run=lambda options: _clean(parser, options))
+
+
+def _clean(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    try:
+        hosts, via = (expand(given) if given else [] for given in (options.hosts, options.via))
+        done = cleaning.run(hosts, via, options.python)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    if not done:
+        parser.exit(1)
 
 
 def _positive(text: str) -> int:

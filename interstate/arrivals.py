@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from . import events
-from .arriving import Arriving
+from .arriving import Arriving, NoRoomError
 from .calls import Call
-from .errors import BrokenSSHExecutor, HostLost, HostMemoryError
+from .errors import BrokenSSHExecutor, FileTransferError, HostLost, HostMemoryError
 from .hostlog import HostLog
 from .hosts import Host
 from .logs import handle_record, handle_warning
 from .outcome import result_of, shown, worker_died
 from .output import Output
 from .remote import payload, wire
+from .serving import Serving
 
 _log = logging.getLogger("interstate")
 
@@ -28,6 +29,13 @@ class News(NamedTuple):
     outcomes: dict[int, Any]  # call -> an Outcome, or the exception that it ends with
 
 
+class Answering(Protocol):
+    """What goes the other way over a link."""
+
+    def acknowledged(self, count: int) -> None: ...
+    def send(self, frames: bytes) -> None: ...
+
+
 class Arrivals:
     """Reads frames, and keeps on their calls what they bring.
 
@@ -37,8 +45,9 @@ class Arrivals:
         clocks: How far a host's clock is behind ours, seconds, by its index.
         output: Told of what calls print.
         done_with: Told that a host's call needs its blobs there no more.
-        acknowledged: Told how many bytes a host has.
+        link: Returns the link to a host.
         run: Runs users' code where it may wait for other calls.
+        serving: Answers what imports over there ask for.
     """
 
     def __init__(
@@ -48,16 +57,19 @@ class Arrivals:
         clocks: Mapping[int, float],
         output: Output,
         done_with: Callable[[int, int], None],
-        acknowledged: Callable[[int, int], None],
+        link: Callable[[int], Answering],
         run: Callable[[Callable[[], object]], None],
+        serving: Serving,
     ) -> None:
         self._calls = calls
         self._hosts = hosts
         self._clocks = clocks
         self._output = output
         self._done_with = done_with
-        self._acknowledged = acknowledged
+        self._link = link
         self._run = run
+        self._serving = serving
+        serving.start()
         self._host_log = HostLog(run)
 
     def read(self, host: int, frames: list[wire.Frame]) -> News:
@@ -77,6 +89,7 @@ class Arrivals:
 
     def close(self) -> None:
         """Nothing arrives any more."""
+        self._serving.close()
         self._output.close()
         self._host_log.close()
 
@@ -86,13 +99,30 @@ class Arrivals:
         return entry if entry is not None and entry.host == host else None
 
     def _ack(self, host: int, count: int, content: wire.Bytes, news: News) -> None:
-        self._acknowledged(host, count)
+        self._link(host).acknowledged(count)
+
+    def _wanted(self, host: int, number: int, content: wire.Bytes, news: News) -> None:
+        self._serving.ask(host, number, content, self._link(host).send)
 
     def _done(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         entry = self._entry(host, call)
-        large = entry.arriving.taken() if entry is not None and entry.arriving else ()
-        outcome = news.outcomes[call] = payload.parse_outcome(content, large)
+        if entry is not None and entry.arriving is not None:
+            self._done_with_large(host, call, content, entry, entry.arriving, news)
+            return
+        outcome = news.outcomes[call] = payload.parse_outcome(content)
         events.add_done(news.happened, host, call, outcome.seconds)
+
+    def _done_with_large(
+        self, host: int, call: int, content: wire.Bytes, entry: Call, arriving: Arriving, news: News
+    ) -> None:
+        seconds = 0.0
+        try:
+            outcome = payload.parse_outcome(content, arriving.taken())
+            news.outcomes[call], seconds = outcome, outcome.seconds
+        except NoRoomError as obstacle:
+            what = f"{self._hosts[host]}: of the result of {entry.name}, {obstacle}"
+            news.outcomes[call] = FileTransferError(what, self._hosts[host])
+        events.add_done(news.happened, host, call, seconds)
 
     def _large(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         entry = self._entry(host, call)
@@ -160,9 +190,11 @@ class Arrivals:
     def _refused(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         entry = self._entry(host, call)
         if entry is not None:
-            where = self._hosts[host]
-            why = bytes(content).decode(errors="replace")
-            news.outcomes[call] = HostMemoryError(f"{where}: {entry.name} cannot run: {why}", where)
+            where, of_a_file = self._hosts[host], content[:1] == wire.ABOUT_A_FILE
+            kind = FileTransferError if of_a_file else HostMemoryError
+            why = bytes(content[of_a_file:]).decode(errors="replace")
+            entry.refused = True
+            news.outcomes[call] = kind(f"{where}: {entry.name} cannot run: {why}", where)
             events.add_done(news.happened, host, call, 0.0)
 
     def _died(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
@@ -194,6 +226,7 @@ class Arrivals:
 
 _FRAMES: dict[int, Callable[[Arrivals, int, int, wire.Bytes, News], None]] = {
     wire.ACK: Arrivals._ack,
+    wire.WANT: Arrivals._wanted,
     wire.DONE: Arrivals._done,
     wire.PRINTED: Arrivals._printed,
     wire.LOGGED: Arrivals._logged,

@@ -24,13 +24,19 @@ class Blob:
     """A content that does not change, and the number that every host knows it by."""
 
     __slots__ = ("__weakref__", "content", "number")
+    on_disk = False  # over there
 
     def __init__(self, number: int, content: bytes) -> None:
         self.number = number
         self.content = content
 
     def __repr__(self) -> str:
-        return f"<Blob {self.number}: {len(self.content):,} bytes>"
+        return f"<{type(self).__name__} {self.number}: {self.size:,} bytes>"
+
+    @property
+    def size(self) -> int:
+        """How large it is, bytes."""
+        return len(self.content)
 
 
 class Blobs:
@@ -74,6 +80,10 @@ class Blobs:
         else:
             self._digest_meanwhile(first, digested)
         return first
+
+    def new_number(self) -> int:
+        """Return a number for something else that hosts know by one."""
+        return next(self._new)
 
     def _known(self, view: memoryview) -> Blob:
         content = _fixed(view)  # first of all: it may change while it is looked at

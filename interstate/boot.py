@@ -21,7 +21,7 @@ from .shipment import packed_errand, shipment
 
 # All three stand in single quotes, for any shell: no quote, backslash, exclamation mark or newline.
 _SHELL = (
-    's=$0; o=$1; m=$2; shift; shift; '
+    "s=$0; o=$1; m=$2; shift; shift; "
     't() { test -f "$1" && test -x "$1" && exec "$1" -c "$s" interstate-agent "$o" $m; }; '
 )
 _NAMED = (  # what `python=` names: an environment's folder, a path, or a name to be found on PATH
@@ -251,7 +251,7 @@ def _skip_to_marker(stream: Stream, start: Start) -> bytes:
         before, found, after = said.partition(start.marker + b" ")
         line, end, rest = after.partition(b"\n")
         if found and end:
-            _check_version(line.decode("ascii", "replace"), start.sought, before)
+            _check_version(line.decode("utf-8", "replace"), start.sought, before)
             return rest
         data = stream.read(_READ)
         if not data:

@@ -23,7 +23,7 @@ class Call:
 
     __slots__ = (
         *("answered", "arriving", "blobs", "content", "future", "host", "name", "stopped"),
-        *("named", "stopping", "timeout", "told", "unwanted"),
+        *("named", "refused", "stopping", "timeout", "told", "unwanted"),
     )
 
     def __init__(
@@ -45,6 +45,7 @@ class Call:
         self.host = -1  # the one that it was sent to
         self.arriving: Arriving | None = None  # a large outcome that is coming in
         self.stopped = b""  # why it was told to stop, if it was
+        self.refused = False  # the host lacks something that it needs
         self.unwanted = False  # it is not to run any more, if it has not started
         self.stopping = False  # nor if it has
         self.answered: list[threading.Event] = []  # set when it is known whether it has

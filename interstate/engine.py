@@ -21,10 +21,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import boot, ending, events
+from . import ending, events
 from .arrivals import Arrivals
 from .calls import Call, fail, frame_to_stop, frames_of, set_running
-from .errors import BrokenSSHExecutor, HostLost, HostMemoryError, InterstateError
+from .errors import BrokenSSHExecutor, HostLost, InterstateError
 from .fleet import Fleet
 from .future import RemoteFuture
 from .hosts import Host
@@ -69,7 +69,7 @@ class Engine:
         self.fleet = Fleet(hosts, settings.reach, self._deliver)
         self._arrivals = Arrivals(
             self._calls, self.fleet.hosts, self._clocks, settings.output, self._done_with,
-            lambda host, count: self.fleet[host].acknowledged(count), settings.callbacks.run,
+            self.fleet.__getitem__, settings.callbacks.run, settings.serving,
         )  # fmt: skip
         self._finished = threading.Event()
         self.callbacks, self.output_limit = settings.callbacks, settings.output_limit
@@ -290,7 +290,7 @@ class Engine:
             self._settle_one(self._calls.pop(number), outcomes[number], now)
 
     def _settle_one(self, call: Call, outcome: Any, now: float) -> None:
-        self._ended(call, isinstance(outcome, HostMemoryError))
+        self._ended(call, call.refused)
         if call.told:
             call.future.heard = self.callbacks.mark()
         settle(call, outcome, self._clocks[call.host], now)
@@ -304,7 +304,7 @@ class Engine:
         self._settings.output.ended((entry.host, entry.future.call))
         if entry.host >= 0 and entry.blobs:
             self._done_with(entry.host, entry.future.call, refused)
-        entry.content, entry.blobs = b"", ()  # an exception's traceback may lead to it for long
+        entry.content, entry.blobs, entry.arriving = b"", (), None  # tracebacks may lead to it
         entry.answer()
 
     def _done_with(self, host: int, call: int, refused: bool = False) -> None:
@@ -375,7 +375,7 @@ class Engine:
         if isinstance(message, Arrived):
             self._arrived(host, message.frames)
         elif isinstance(message, Up):
-            self._up(host, message.hello)
+            self._up(host, message)
         elif isinstance(message, Away):
             _log.warning("%s: %s; its calls go on there, and we try to get back to it",
                          self.fleet.hosts[host], message.why)  # fmt: skip
@@ -386,11 +386,11 @@ class Engine:
         else:
             self._down(host, message)
 
-    def _up(self, host: int, hello: boot.Hello) -> None:
-        workers = self._settings.workers_on(hello)
-        self._clocks[host] = time.time() - hello.time
+    def _up(self, host: int, up: Up) -> None:
+        workers = self._settings.workers_on(up.hello)
+        self._clocks[host] = time.time() - up.hello.time
         self._logs.forget(host)
-        config = self._settings.config_for(self.fleet.hosts[host], hello)
+        config = self._settings.config_for(self.fleet.hosts[host], *up)
         self.fleet[host].send(wire.encode(wire.CONFIG, 0, config))
         self._inbox.put(events.Up(host, workers))
         self.fleet.note_workers(host, workers)  # who waited for it submits after the Up

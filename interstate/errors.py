@@ -47,12 +47,20 @@ class BootError(HostError):
     """We could log in, but found no Python over there that can run our agent."""
 
 
+class PackagesError(HostError):
+    """Packages that a host should get cannot be had for it, or there is no room for them on it."""
+
+
 class HostLost(HostError, BrokenExecutor):
     """A host was lost: its agent ended, or there was no way back to it in time."""
 
 
 class HostMemoryError(HostError, MemoryError):
     """A host has no room for what a call needs, neither in memory nor for temporary files."""
+
+
+class FileTransferError(HostError, OSError):
+    """A file could not be brought to a host, or back from it; the message names it."""
 
 
 class WorkerDied(InterstateError, BrokenExecutor):

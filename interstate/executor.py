@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import ending, limits
+from .asimported import as_imported
 from .callbacks import Callbacks
 from .calls import Call
 from .engine import KILL, TERMINATE, Engine
@@ -19,7 +20,9 @@ from .hosts import Host, expand
 from .hosttable import HostTable
 from .link import Patience
 from .output import Lines, Output, Told
+from .provision import Provision, checked
 from .remote import payload
+from .serving import Serving
 from .settings import Settings
 from .ssh import SSH, USER_CONFIG, ConfigSource
 from .submitting import CallOptions, Submitting
@@ -38,8 +41,9 @@ class SSHExecutor(Submitting):
         via: The jump host that all hosts are reached through, or several, in order.
         workers_per_host: How many calls run on a host at the same time; default: as many as there
             are CPUs that the host lets us use.
-        python: The path of the Python to use over there; default: the one that is called as this
-            one is, `python3.X`, else `python3`, else `python`.
+        python: The Python to use over there: its path or name, or the folder of a virtual or conda
+            environment; default: one of the version of this one, wherever such are installed, else
+            the newest from 3.9 on.
         initializer: Called in each worker before its first call.
         initargs: The arguments of `initializer`.
         output: What calls print is on their Futures ("capture"), also shown here ("stream"), or
@@ -65,6 +69,11 @@ class SSHExecutor(Submitting):
         forward_logs: Whether what calls log is handled here by the loggers of the same names, at
             the levels that these have here, and the warnings that they give by the filters here;
             else both are left to the Python over there.
+        packages: What calls import and the hosts may lack: requirements as pip takes them, such as
+            `["numpy>=2"]`, or "auto": what a call imports that the host lacks, at the version that
+            is installed here. They are chosen here, for each host's platform and Python, and are
+            kept in a cache on the host's disk; the host needs no way to the internet.
+        progress: Whether it is told on stderr how far the packages are.
         context: Whether the values of the context variables of who submits a call travel with it,
             those that can be pickled.
 
@@ -98,8 +107,11 @@ class SSHExecutor(Submitting):
         max_calls_per_worker: int | None = None,
         forward_logs: bool = True,
         context: bool = False,
+        packages: Iterable[str] | Literal["auto"] = (),
+        progress: bool = False,
     ) -> None:
         self._hosts = expand(hosts)
+        wanted = checked(packages)
         check_number("workers_per_host", workers_per_host, int)
         check_number("output_limit", output_limit, int, or_zero=True)
         check_number("connect_timeout", connect_timeout)
@@ -116,11 +128,15 @@ class SSHExecutor(Submitting):
         limits.make_room(ssh.files(self._hosts, OPENING))
         self._lock = threading.Lock()  # guards _shut, and that nothing is submitted after it
         self._shut = False
+        as_imported.look()
         patience = Patience(connect_timeout, heartbeat, reconnect)
+        provided = Provision(wanted, ssh.beside, connect_timeout, progress)
         self._engine = Engine(
             self._hosts,
             Settings(
-                Reach(python, patience, ssh.open, ssh.way, ssh.close),
+                Reach(
+                    python, patience, ssh.open, ssh.way, (provided.close, ssh.close), provided.equip
+                ),
                 workers_per_host=workers_per_host,
                 initializer=initializer and payload.dump_call(initializer, initargs, {}),
                 grace=grace,
@@ -129,6 +145,7 @@ class SSHExecutor(Submitting):
                 output_limit=output_limit,
                 callbacks=callbacks,
                 forward_logs=forward_logs,
+                serving=Serving(provided.provide if provided.is_auto else None),
             ),
         )
         weakref.finalize(self, self._engine.close).atexit = False

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from . import boot
 from .hosts import Host
-from .link import BEAT_CHECKS, Deliver, Link, Patience
+from .link import BEAT_CHECKS, Deliver, Equip, Link, Patience
 
 OPENING = 32  # hosts that are being opened at the same time
 _ENDING = 0.25  # seconds between looks at links that are to end
@@ -22,7 +22,8 @@ class Reach(NamedTuple):
     patience: Patience
     open_stream: Callable[[Host, str, float], boot.Stream]
     way: Callable[[Host], str]
-    close: Callable[[], None]  # called when all links are closed
+    ends: Sequence[Callable[[], object]]  # called when all links are closed
+    equip: Equip
 
 
 class Fleet:
@@ -94,7 +95,8 @@ class Fleet:
         """Wait for the end of links that were closed; then nothing can be opened any more."""
         for link in (*self._links, *self._replaced):
             link.join()
-        self._reach.close()
+        for end in self._reach.ends:
+            end()
 
     def abandon(self, signal: int, seconds: float) -> None:
         """Close all links; none has more time to end than that."""
@@ -126,5 +128,5 @@ class Fleet:
         host, reach = self.hosts[index], self._reach
         return Link(
             index, host, reach.way(host), reach.open_stream, self._start,
-            reach.patience, self._turn, self._deliver,
+            reach.patience, self._turn, self._deliver, reach.equip,
         )  # fmt: skip

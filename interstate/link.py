@@ -32,9 +32,10 @@ _PAUSES = 0.1, 5.0  # seconds between attempts: the first and the longest
 
 
 class Up(NamedTuple):
-    """The agent has said HELLO."""
+    """The agent has said HELLO, and calls are to import from these folders over there."""
 
     hello: boot.Hello
+    path: Sequence[str] = ()
 
 
 class Arrived(NamedTuple):
@@ -63,6 +64,7 @@ class Down(NamedTuple):
 
 Message = Up | Arrived | Away | Back | Down
 Deliver = Callable[[int, Message], None]
+Equip = Callable[[int, Host, boot.Hello, boot.Start, boot.Stream], Sequence[str]]
 
 
 class Patience(NamedTuple):
@@ -91,6 +93,7 @@ class Link:
         patience: How long things may take.
         turn: Held while opening, so that not all hosts open at once.
         deliver: Told of what happens.
+        equip: Gives the host what calls import, and returns the folders over there.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Link:
         patience: Patience,
         turn: threading.Semaphore,
         deliver: Deliver,
+        equip: Equip = lambda *_: (),
     ) -> None:
         self.index = index
         self.host = host
@@ -112,6 +116,7 @@ class Link:
         self._patience = patience
         self._turn = turn
         self._deliver = deliver
+        self._equip = equip
         self._lock = threading.Lock()  # guards the next four
         self._stream: boot.Stream | None = None
         self._writer: Writer | None = None  # there is one from Up on
@@ -273,6 +278,9 @@ class Link:
             stream = self._connect(deadline)
             with self._closed_at(stream, deadline):
                 hello, more = self._boot(stream, deadline)
+        begun = time.monotonic()
+        path = self._equip(self.index, self.host, hello, self._start, stream)
+        hello = hello._replace(time=hello.time + time.monotonic() - begun)
         idle_blobs = int(hello.memory * _IDLE_BLOBS)
         writer = Writer(stream, idle_blobs, f"interstate {self.host} writer")
         writer.thread.start()
@@ -281,7 +289,7 @@ class Link:
         with self._lock:
             if not self._over:
                 self._writer, self._opening = writer, False
-                self._deliver(self.index, Up(hello))
+                self._deliver(self.index, Up(hello, path))
         if self._writer is None:  # closed just now: an Up must not follow the Down
             writer.close()
             return None, b""

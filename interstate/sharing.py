@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any, Generic, TypeVar
 
-from .blobs import blobs
+from .blobs import Blob
+from .fileblobs import buffer_of, take
 from .remote import payload
+from .remote.errors import Unreadable
 
 T = TypeVar("T")
 
@@ -21,12 +22,16 @@ class Shared(Generic[T]):
     def __init__(self, value: T) -> None:
         self._what = type(value).__qualname__
         pickled, large = payload.dump_shared(value)
-        self._parts: list[Any] | None = [blobs.take(view) for view in (memoryview(pickled), *large)]
+        try:
+            parts = [take(part) for part in (memoryview(pickled), *large)]
+        except Unreadable as obstacle:
+            raise obstacle.error from None
+        self._parts: list[Blob] | None = parts
 
     def __repr__(self) -> str:
         if self._parts is None:
             return f"<Shared {self._what}: closed>"
-        return f"<Shared {self._what}: {sum(len(part.content) for part in self._parts):,} bytes>"
+        return f"<Shared {self._what}: {sum(part.size for part in self._parts):,} bytes>"
 
     def close(self) -> None:
         """Free the memory that it needs here; it cannot be passed to calls any more."""
@@ -41,7 +46,7 @@ class Shared(Generic[T]):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         if self._parts is None:
             raise ValueError(f"this shared {self._what} was closed; share it anew")
-        return payload.rebuild, tuple(pickle.PickleBuffer(part.content) for part in self._parts)
+        return payload.rebuild, tuple(map(buffer_of, self._parts))
 
 
 def share(value: T) -> Shared[T]:
@@ -55,5 +60,6 @@ def share(value: T) -> Shared[T]:
 
     Raises:
         pickle.PicklingError: It cannot be.
+        OSError: A File in it cannot be read.
     """
     return Shared(value)

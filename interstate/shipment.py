@@ -14,17 +14,23 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
 
+from . import __all__ as _public
+from . import errors
 from .remote import wire
 
 _PACKAGE = b"""# what `import interstate` gives to a job
 _HOMES = {"CurrentCall": "current", "current_call": "current", "Environ": "environ",
+          "File": "files",
           "InterstateError": "errors", "PythonVersionError": "errors",
           "RemoteError": "errors", "slices": "environ"}
 def __getattr__(name):
     if name in _HOMES:
         home = __import__("interstate.remote." + _HOMES[name], fromlist=["*"])
         return getattr(home, name)
-    raise AttributeError("over there, interstate has %s, and no %s" % (", ".join(_HOMES), name))
+    if name not in _PUBLIC:
+        raise AttributeError("module 'interstate' has no attribute %r" % name)
+    from interstate.remote.elsewhere import stand_in
+    return globals().setdefault(name, stand_in(name, _PUBLIC[name]))
 """
 _ALONE = "attach", "depot"  # modules that are sent when they are needed
 _building = threading.Lock()
@@ -84,7 +90,8 @@ def _build_shipment() -> bytes:
     "sources": of all modules, packed.
     """
     ours = dict(_modules_of(f"{__package__}.remote"))
-    ours[f"{__package__}"] = _Module(True, _PACKAGE, _dumped(_PACKAGE, "<interstate>"))
+    package = _PACKAGE + b"_PUBLIC = " + repr({n: hasattr(errors, n) for n in _public}).encode()
+    ours[f"{__package__}"] = _Module(True, package, _dumped(package, "<interstate>"))
     for name in _ALONE:
         del ours[f"{__package__}.remote.{name}"]
     later = dict(_modules_of("cloudpickle"))

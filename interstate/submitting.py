@@ -13,12 +13,16 @@ from concurrent.futures import Executor
 from types import FrameType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from .blobs import Blob, blobs
+from .asimported import as_imported
+from .blobs import Blob
 from .calls import Call
+from .fileblobs import take
 from .future import RemoteFuture
 from .remote import payload
 from .remote.chunked import Chunked
 from .remote.context import with_context
+from .remote.errors import Unreadable
+from .remote.files import File
 from .tracebacks import Site
 
 P = ParamSpec("P")
@@ -62,7 +66,8 @@ class Submitting(Executor):
         """Run `fn(*args, **kwargs)` on a host.
 
         What goes wrong with the call is told by its Future, and not here: a PicklingError that says
-        which object cannot be pickled, or a HostError or BrokenSSHExecutor when no host is left.
+        which object cannot be pickled, an OSError where a File cannot be read, or a HostError or
+        BrokenSSHExecutor when no host is left.
 
         Args:
             fn: Any callable: a function of a script or a notebook, a lambda, a closure.
@@ -144,11 +149,14 @@ class Submitting(Executor):
         try:
             if options.context:
                 fn, dump = with_context(fn), None
+            if len(sys.modules) != as_imported.count:
+                as_imported.look()
             content, blobs = (dump or _dumped)(fn, args, kwargs)
             named = options.name is not None
             call = Call(future, content, blobs, name, options.timeout, named)
-        except pickle.PicklingError as error:
+        except (pickle.PicklingError, Unreadable) as obstacle:
             future.set_running_or_notify_cancel()
+            error = obstacle.error if isinstance(obstacle, Unreadable) else obstacle
             future.set_exception(error)
         self._post(call, host, options.retries)
         return future
@@ -177,7 +185,7 @@ def _dumper(fn: Callable[..., Any]) -> Dump:
     large = _Large()
     try:
         function = payload.dump_function(fn, large.store)
-    except pickle.PicklingError:
+    except (pickle.PicklingError, Unreadable):
         return _dumped  # which says so for each call
 
     def dump(
@@ -195,8 +203,8 @@ def _dumper(fn: Callable[..., Any]) -> Dump:
 class _Large(list[Blob]):
     """What is large in a call."""
 
-    def store(self, part: memoryview) -> int:
-        self.append(blobs.take(part))
+    def store(self, part: memoryview | File | Blob) -> int:
+        self.append(take(part))
         return self[-1].number
 
 

@@ -10,11 +10,12 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from .blobs import Blob
 from .boot import Stream
+from .fileblobs import FileBlob
 from .remote import wire
 from .remote.ledger import Ledger
 from .remote.packer import PIECE, Packer
@@ -69,7 +70,9 @@ class Writer:
     def send_with(self, call: int, blobs: Sequence[Blob], frame: bytes) -> None:
         """Send a call's frame, and before it those of its blobs that the host has not."""
         with self._shelving:
-            self._large += map(_pieces, self._shelf.lend(call, blobs))
+            missing = self._shelf.lend(call, blobs)
+            self._large += map(_forget, self._shelf.make_room(missing))
+            self._large += map(_pieces, missing)
             self._large.append(iter([frame]))
         self._small.put(b"")  # wakes the thread
 
@@ -88,7 +91,7 @@ class Writer:
         """A call that was sent with blobs has ended, come back, or was refused for want of them."""
         with self._shelving:
             numbers = self._shelf.give_back(call, refused)
-            self._large += (iter([wire.encode(wire.FORGET, number)]) for number in numbers)
+            self._large += map(_forget, numbers)
         if numbers:
             self._small.put(b"")
 
@@ -140,7 +143,8 @@ class Writer:
         self.thread.join()
         unsent = [*self._unsent, *filter(None, self._take_all_small())]
         for item in self._large:
-            unsent += (frame for frame in item if isinstance(frame, bytes))
+            if not isinstance(item, Generator):  # that is a blob: no need to read it
+                unsent += (frame for frame in item if isinstance(frame, bytes))
         self._large.clear()
         self._unsent, self._ledger = [], Ledger()
         return [call for frames in unsent for call in _calls_in(frames)]
@@ -210,12 +214,14 @@ class Writer:
         """Write the next frame of what is large."""
         with self._shelving:
             item = self._large[0] if self._large else iter(())
-            frame = next(item, None)
-            if frame is None and self._large and self._large[0] is item:
-                self._large.popleft()
-        if isinstance(frame, Piece):
+        frame = next(item, None)  # without the lock: it may wait for a disk
+        if frame is None:
+            with self._shelving:
+                if self._large and self._large[0] is item:
+                    self._large.popleft()
+        elif isinstance(frame, Piece):
             self._packer.send(*frame, self._write)
-        elif frame is not None:
+        else:
             self._write(frame)
 
     def _write(self, *frame: wire.Bytes) -> None:
@@ -236,9 +242,26 @@ class Writer:
 
 
 def _pieces(blob: Blob) -> Iterator[bytes | Piece]:
-    yield wire.encode(wire.BLOB, blob.number, wire.LENGTH.pack(len(blob.content)))
+    if isinstance(blob, FileBlob):
+        yield from _pieces_of_file(blob)
+        return
+    yield wire.encode(wire.BLOB, blob.number, wire.LENGTH.pack(blob.size))
     for piece in wire.pieces(blob.content, PIECE):
         yield Piece(blob.number, piece)
+
+
+def _pieces_of_file(blob: FileBlob) -> Iterator[bytes | Piece]:
+    """They are read when they are written; where that fails, the calls that need it are to know."""
+    yield wire.encode(wire.FILE, blob.number, blob.described)
+    try:
+        for piece in blob.pieces(PIECE):
+            yield Piece(blob.number, memoryview(piece))
+    except Exception as obstacle:  # the thread must go on, whatever it is
+        yield wire.encode(wire.FILE, blob.number, str(obstacle).encode(errors="replace"))
+
+
+def _forget(number: int) -> Iterator[bytes]:
+    return iter([wire.encode(wire.FORGET, number)])
 
 
 def _calls_in(frames: bytes) -> Iterator[int]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from interstate import (
 
 from . import processes
 from .sshd import Keys, Sshd
+from .worlds import World
 
 PATIENCE = 30.0
 
@@ -123,22 +123,24 @@ def test_a_hop_that_is_not_there_is_told_with_the_way(sshd: Sshd) -> None:
 
 
 def test_a_host_without_python(tmp_path: Path, keys: Keys) -> None:
-    with Sshd(tmp_path, keys, env={"PATH": str(tmp_path)}) as sshd:
+    with World(tmp_path).sshd(keys) as sshd:
         error = failure(sshd.host())
     assert isinstance(error, BootError)
-    assert "no Python" in str(error)
+    assert "no Python was found there (looked for python3.9 to" in str(error)
     assert str(sshd.host()) in str(error)
 
 
-def test_a_python_of_another_version_is_named_with_ours(tmp_path: Path, keys: Keys) -> None:
+def test_a_python_that_is_too_old_is_named_with_what_was_looked_for(
+    tmp_path: Path, keys: Keys
+) -> None:
     other = tmp_path / "python3"
-    other.write_text('#!/bin/sh\necho; echo "$5 3.9.18"; cat >/dev/null\n')
+    other.write_text('#!/bin/sh\necho; echo "$5 3.8.18 $0"; cat >/dev/null\n')
     other.chmod(0o755)
     with Sshd(tmp_path, keys) as sshd:
         error = failure(sshd.host(), python=str(other))
     assert isinstance(error, BootError)
-    assert "3.9.18" in str(error)
-    assert ".".join(map(str, sys.version_info[:3])) in str(error)
+    assert f"is 3.8.18 ({other}), and 3.9 is the oldest" in str(error)
+    assert f"looked for {other}" in str(error)
 
 
 def test_a_python_that_does_not_exist(sshd: Sshd) -> None:

@@ -73,7 +73,9 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
     """The name and the home directory of a user whose ssh_config knows the documents' computers."""
     home = tmp_path_factory.mktemp("home")
     (home / ".ssh").mkdir()
-    with loopback.hosts(len(NAMES)) as hosts:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv("HOME", str(home))  # of the hosts, too: they keep packages there
+        hosts = stack.enter_context(loopback.hosts(len(NAMES)))
         sections = [
             f"Host {names}\n  HostName {host.name}\n  Port {host.port}\n  User {host.user}\n"
             f"  IdentityFile {host.identity_file}\n  UserKnownHostsFile {host.known_hosts_file}\n"

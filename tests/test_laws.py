@@ -12,13 +12,16 @@ HOUSE = Path(__file__).parent.parent / "interstate"
 FILES = sorted(HOUSE.rglob("*.py"))
 CHAIN = {  # each layer, and what of ours it may import
     "executor": {
-        *("callbacks", "calls", "ending", "engine", "errors", "fleet", "future", "hosts"),
+        *("asimported", "callbacks", "calls", "ending", "engine", "errors", "fleet", "future"),
+        *("hosts", "provision", "serving"),
         *("hosttable", "limits", "link", "output", "remote", "settings", "ssh", "submitting"),
         "view",
     },
-    "settings": {"boot", "callbacks", "fleet", "hosts", "output"},
+    "settings": {"boot", "callbacks", "fleet", "hosts", "output", "serving"},
     "view": {"calls", "future", "submitting"},
-    "submitting": {"blobs", "calls", "future", "remote", "tracebacks"},
+    "submitting": {
+        *("asimported", "blobs", "calls", "fileblobs", "future", "remote", "tracebacks"),
+    },
     "hosttable": {"engine", "hosts"},
     "limits": set(),
     "engine": {
@@ -29,9 +32,10 @@ CHAIN = {  # each layer, and what of ours it may import
     "fleet": {"boot", "hosts", "link"},
     "arrivals": {
         *("arriving", "blobs", "calls", "errors", "events", "hostlog", "hosts", "logs"),
-        *("outcome", "output", "remote"),
+        *("outcome", "output", "remote", "serving"),
     },
-    "arriving": {"remote"},
+    "arriving": {"incoming", "remote"},
+    "incoming": {"remote"},
     "calls": {"arriving", "blobs", "errors", "future", "remote"},
     "ending": {"errors"},
     "logs": {"hosts", "outcome", "remote"},
@@ -41,12 +45,29 @@ CHAIN = {  # each layer, and what of ours it may import
     "callbacks": set(),
     "link": {"blobs", "boot", "errors", "hosts", "pauses", "remote", "writer"},
     "pauses": set(),
-    "writer": {"blobs", "boot", "remote", "shelf"},
+    "writer": {"blobs", "boot", "fileblobs", "remote", "shelf"},
     "shelf": {"blobs"},
     "blobs": set(),
-    "sharing": {"blobs", "remote"},
+    "fileblobs": {"blobs", "remote"},
+    "sharing": {"blobs", "fileblobs", "remote"},
+    "serving": {"bundles", "errors", "installed", "projects", "remote"},
+    "bundles": {"asimported", "projects", "remote"},
+    "asimported": {"projects", "remote"},
+    "installed": {"projects"},
+    "projects": set(),
+    "provision": {
+        *("archives", "auto", "boot", "depot", "errors", "hosts", "platforms", "progress"),
+        "resolving",
+    },
+    "auto": {"installed"},
+    "depot": {"archives", "boot", "shipment"},
+    "archives": {"platforms", "remote", "resolving"},
+    "resolving": {"platforms"},
+    "platforms": set(),
+    "progress": set(),
+    "cleaning": {"archives", "boot", "depot", "errors", "hosts", "progress", "remote", "ssh"},
     "boot": {"remote", "shipment"},
-    "shipment": {"remote"},
+    "shipment": {"errors", "remote"},
     "pool": {"comebacks", "dispatch", "errors", "events", "retries", "room"},
     "retries": set(),
     "dispatch": {"events", "room"},
@@ -63,20 +84,27 @@ CHAIN = {  # each layer, and what of ours it may import
 }
 REMOTE = {  # what the layers may import of remote/
     "executor": {"payload"},
-    "submitting": {"chunked", "context", "payload"},
+    "submitting": {"chunked", "context", "errors", "files", "payload"},
     "calls": {"wire"},
     "engine": {"wire"},
     "arrivals": {"payload", "wire"},
-    "arriving": {"packer", "payload", "wire"},
+    "arriving": {"files", "packer", "payload", "wire"},
+    "incoming": {"files"},
     "logs": {"records", "stubs", "wire"},
     "outcome": {"payload", "rebuilding", "wire"},
     "tracebacks": {"frames", "sources", "stubs"},
     "errors": {"errors"},
-    "sharing": {"payload"},
+    "fileblobs": {"errors", "files"},
+    "sharing": {"errors", "payload"},
     "writer": {"ledger", "packer", "wire"},
     "link": {"wire"},
     "boot": {"wire"},
     "shipment": {"wire"},
+    "archives": {"depot"},
+    "cleaning": {"depot"},
+    "serving": {"served", "wire"},
+    "bundles": {"served"},
+    "asimported": {"served"},
 }
 
 
@@ -124,7 +152,7 @@ def test_only_ssh_and_the_loopback_server_import_paramiko(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((HOUSE / "remote").glob("*.py")), ids=lambda p: p.stem)
 def test_what_travels_needs_nothing_but_the_standard_library(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | {"interstate"}
-    if path.stem in ("pickling", "reducing"):
+    if path.stem in ("pickling", "reducing", "remaking", "classes"):
         allowed |= {"cloudpickle"}
     assert {name.split(".")[0] for name in imports(path)} <= allowed
     assert all(

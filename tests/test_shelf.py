@@ -6,10 +6,30 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from interstate.blobs import Blob
-from interstate.shelf import MOST, Shelf
+from interstate.shelf import MOST, MOST_FILES, Shelf
 
 LIMIT = 100
-POOL = [Blob(number, bytes(size)) for number, size in enumerate((0, 1, 30, 50, 60, 99, 100, 250))]
+
+
+class OnDisk(Blob):
+    """As a file's, of some size."""
+
+    on_disk = True
+
+    def __init__(self, number: int, size: int) -> None:
+        super().__init__(number, b"")
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+
+SIZES = (0, 1, 30, 50, 60, 99, 100, 250)
+POOL = [
+    *(Blob(number, bytes(size)) for number, size in enumerate(SIZES)),
+    *(OnDisk(number, size) for number, size in enumerate(SIZES, len(SIZES))),
+]
 some = st.lists(st.sampled_from(POOL), max_size=5)
 
 
@@ -29,6 +49,8 @@ class Host(RuleBasedStateMachine):
         missing = self.shelf.lend(self.number, blobs)
         expected = {blob.number for blob in blobs} - self.there.keys()
         assert sorted(blob.number for blob in missing) == sorted(expected)
+        for number in self.shelf.make_room(missing):
+            del self.there[number]
         self.there.update({blob.number: blob for blob in missing})
         self.calls[self.number] = blobs
 
@@ -49,7 +71,9 @@ class Host(RuleBasedStateMachine):
     def what_no_call_uses_stays_below_the_limit(self) -> None:
         used = {blob.number for call in self.calls.values() for blob in call}
         idle = [blob for number, blob in self.there.items() if number not in used]
-        assert sum(len(blob.content) for blob in idle) <= LIMIT
+        assert sum(blob.size for blob in idle if not blob.on_disk) <= LIMIT
+        on_disk = [blob.size for blob in idle if blob.on_disk]
+        assert sum(on_disk) <= 2 * LIMIT or len(on_disk) == 1
 
 
 TestHost = Host.TestCase
@@ -95,3 +119,38 @@ def test_what_a_call_was_refused_for_is_sent_anew() -> None:
     assert shelf.give_back(1, refused=True) == []
     assert shelf.give_back(2, refused=True) == [1]
     assert shelf.lend(3, [blob]) == [blob]
+
+
+# -------------------------------------------------------------------------------- files
+
+
+def used(shelf: Shelf, *blobs: Blob) -> list[int]:
+    """The numbers that are forgotten when a call has used these."""
+    missing = shelf.lend(1, blobs)
+    return [*shelf.make_room(missing), *shelf.give_back(1)]
+
+
+def test_the_last_file_stays_however_large_until_another_comes() -> None:
+    shelf = Shelf(LIMIT)
+    large, small = OnDisk(1, 50 * LIMIT), OnDisk(2, 1)
+    assert used(shelf, large) == []
+    assert used(shelf, large) == []
+    assert used(shelf, small) == [1]
+    assert used(shelf, OnDisk(3, LIMIT), OnDisk(4, LIMIT - 1)) == []
+    assert used(shelf, OnDisk(5, LIMIT)) == [2, 3]
+
+
+def test_room_is_made_before_a_file_is_sent() -> None:
+    shelf = Shelf(LIMIT)
+    used(shelf, OnDisk(1, LIMIT), OnDisk(2, LIMIT))
+    assert shelf.make_room(shelf.lend(7, [OnDisk(3, 1)])) == [1]
+    assert shelf.make_room(shelf.lend(8, [OnDisk(2, LIMIT)])) == []  # it is there
+
+
+def test_files_and_what_is_in_memory_have_limits_of_their_own() -> None:
+    shelf = Shelf(LIMIT)
+    assert used(shelf, OnDisk(1, 2 * LIMIT), Blob(2, bytes(LIMIT))) == []
+    assert used(shelf, Blob(3, b"x")) == [2]
+    for number in range(10, 9 + MOST_FILES):
+        assert used(shelf, OnDisk(number, 0)) == []
+    assert used(shelf, OnDisk(9, 0)) == [1]

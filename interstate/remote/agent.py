@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import time
 
-from . import current, death, family, payload, telling, wire, worker
+from . import current, death, family, payload, places, telling, wire, worker
+from .answers import Answers
 from .blob import Blobs
 from .foreman import Foreman
 from .hello import hello
@@ -46,6 +47,7 @@ class Agent:
         self._slots: dict[int, Slot] = {}  # by pid
         self._dying: list[Slot] = []  # whose workers have ended just now
         self._blobs = Blobs()
+        self._answers = Answers(self._watcher, self._sink.put)
         self._evidence: Evidence | None = None  # of kills for want of memory
         self._levels = b""  # of the loggers
         self._about = b""  # what is said about most calls
@@ -58,6 +60,7 @@ class Agent:
             wire.CALL: self._take_call,
             wire.LIMIT: self._foreman.limit,
             wire.LEVELS: self._set_levels,
+            wire.SERVED: self._answers.take,
             wire.ABOUT: self._tell_about,
             wire.RECALL: self._foreman.recall,
             wire.REVOKE: self._foreman.revoke,
@@ -108,7 +111,8 @@ class Agent:
                 slot.reaped = pid not in left
         for slot in self._slots.values():
             slot.kill()
-        family.end_all(_LAST)
+        family.end_all(_LAST, self._blobs.janitor)
+        self._blobs.end()
 
     def _turn(self) -> None:
         """Handle what happens; write when nothing does, or what is to be written gets old."""
@@ -142,13 +146,16 @@ class Agent:
         self._foreman.assign()
 
     def _take_call(self, number: int, content: wire.Bytes) -> None:
+        self._answers.calls += 1
         if self._foreman.may_fork:
             payload.prepare_for(content)
-        needed = self._blobs.needed(payload.references(content)) if content[0] else ()
-        obstacle = next((blob.obstacle for blob in needed if blob.obstacle), "")
-        if obstacle:
+        apart = content[:2] != payload.NOTHING_APART
+        needed = self._blobs.needed(payload.references(content)) if apart else ()
+        missing = next((blob for blob in needed if blob.obstacle), None)
+        if missing is not None:
             self._foreman.forget(number)
-            self._sink.put(wire.encode(wire.REFUSED, number, obstacle.encode()))
+            why = missing.about + missing.obstacle.encode(errors="replace")
+            self._sink.put(wire.encode(wire.REFUSED, number, why))
         else:
             about = self._abouts.pop(number, self._about)
             self._foreman.take(Call(number, content, needed, about))
@@ -181,9 +188,14 @@ class Agent:
         self._config = config
         self._session.configure(config["heartbeat"], config["reconnect"])
         self._foreman.configure(config["workers"], config["grace"])
+        places.owner = config["owner"]
         set_title(f"interstate: agent for {config['owner']}")
-        current.host = config["host"]
+        current.host, current.python = config["host"], config["python"]
         family.adopt_orphans()
+        if config.get("path"):
+            from . import libraries
+
+            libraries.use(config["path"])
         if config["initializer"] is not None:
             payload.prepare_for(config["initializer"])
 
@@ -218,7 +230,8 @@ class Agent:
             signal.set_wakeup_fd(-1)
             self._watcher.close()
             closables: list[Any] = [*self._slots.values(), *self._dying, *self._deaths]
-            for closable in (*closables, self._blobs, self._session, self._evidence):
+            closables += self._answers, self._blobs, self._session, self._evidence
+            for closable in closables:
                 if closable is not None:
                     closable.close()
             for descriptor in self._old_pipes:
@@ -227,7 +240,7 @@ class Agent:
             ends = slot.worker_ends()
         except BaseException:
             os._exit(1)
-        worker.main(*ends, self._config["initializer"], self._about)
+        worker.main(*ends, self._config["initializer"], self._about, self._answers.asking)
 
     def _listen(self, slot: Slot) -> None:
         """Watch what the state of a slot makes worth watching, and nothing else."""

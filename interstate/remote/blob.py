@@ -5,9 +5,17 @@ from __future__ import annotations
 import mmap
 import os
 
-from . import wire
+from . import places, wire
 from .lean import suppress
 from .packer import Unpacker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    from .hostfiles import HostFile, Janitor
+
+    Either = Union["Blob", HostFile]
 
 _SURE = 1 << 24  # bytes; less than this is not worth a look at how much there is
 _MEMORY = "/proc/meminfo"
@@ -23,6 +31,8 @@ class Blob:
         obstacle: Why it is not here and will not be, or "".
     """
 
+    about = b""  # what is refused
+
     def __init__(self, size: int) -> None:
         self.obstacle = ""
         self._size = size
@@ -32,7 +42,7 @@ class Blob:
         try:
             self._file = _file_for(size)
         except OSError as error:
-            self._give_up(error)
+            self._have_no_room(error)
 
     def add(self, data: wire.Bytes) -> None:
         """Take the next bytes in."""
@@ -44,7 +54,7 @@ class Blob:
                 rest = rest[os.write(self._file, rest) :]
             self._written += len(data)
         except OSError as error:
-            self._give_up(error)
+            self._have_no_room(error)
 
     def add_packed(self, data: wire.Bytes) -> None:
         """Take the next bytes in, which are compressed."""
@@ -65,37 +75,70 @@ class Blob:
             os.close(self._file)
             self._file = None
 
-    def _give_up(self, error: OSError) -> None:
+    drop = close
+
+    def give_up(self, why: str) -> None:
+        """It will not come, or not whole."""
         self.close()
-        self.obstacle = f"{self._size} bytes that it needs cannot be kept there: {error.strerror}"
+        self.obstacle = why
+
+    def _have_no_room(self, error: OSError) -> None:
+        self.give_up(f"{self._size} bytes that it needs cannot be kept there: {error.strerror}")
 
 
 class Blobs:
-    """All that are here, by number.
+    """All that are here, by number; and the files that calls need.
 
     Attributes:
-        handlers: What is to be done with frames about blobs, by kind.
+        handlers: What is to be done with frames about them, by kind.
     """
 
     def __init__(self) -> None:
-        self._blobs: dict[int, Blob] = {}
+        places.settle()
+        self._blobs: dict[int, Either] = {}
+        self._janitor: Janitor | None = None  # of the files, if any have come
         self.handlers = {
             wire.BLOB: self._begin,
+            wire.FILE: self._begin_file,
             wire.PART: lambda number, content: self._blobs[number].add(content),
             wire.PACKED: lambda number, content: self._blobs[number].add_packed(content),
-            wire.FORGET: lambda number, _: self._blobs.pop(number).close(),
+            wire.FORGET: lambda number, _: self._blobs.pop(number).drop(),
         }
 
-    def needed(self, numbers: list[int]) -> list[Blob]:
+    def needed(self, numbers: list[int]) -> list[Either]:
         """Return those of these numbers."""
         return [self._blobs[number] for number in numbers]
 
+    @property
+    def janitor(self) -> int:
+        """The process that removes the files; 0: there is none."""
+        return self._janitor.pid if self._janitor is not None else 0
+
     def close(self) -> None:
-        for blob in self._blobs.values():
-            blob.close()
+        """Close all descriptors, in a child that has nothing to do with them."""
+        for blob in (*self._blobs.values(), self._janitor):
+            if blob is not None:
+                blob.close()
+
+    def end(self) -> None:
+        """Leave no file behind."""
+        if self._janitor is not None:
+            self._janitor.finish()
 
     def _begin(self, number: int, content: wire.Bytes) -> None:
         self._blobs[number] = Blob(*wire.LENGTH.unpack(content))
+
+    def _begin_file(self, number: int, content: wire.Bytes) -> None:
+        """Begin a file; or, where that was done already, note why it does not come."""
+        from .hostfiles import HostFile, Janitor
+
+        begun = self._blobs.get(number)
+        if begun is not None:
+            begun.give_up(bytes(content).decode())
+            return
+        if self._janitor is None:
+            self._janitor = Janitor()
+        self._blobs[number] = HostFile(number, content)
 
 
 def mapped(descriptor: int, writable: bool) -> mmap.mmap:

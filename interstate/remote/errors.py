@@ -30,3 +30,15 @@ class RemoteError(InterstateError):
         super().__init__(message)
         self.type_name = type_name
         self.remote_traceback = remote_traceback
+
+
+class Unreadable(Exception):  # noqa: N818  # it is for ourselves: what is raised is what it holds
+    """A file that is to travel cannot be read.
+
+    Args:
+        error: Why.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error

@@ -57,11 +57,18 @@ def wait_for(pids: Iterable[int], seconds: float) -> set[int]:
     return left
 
 
-def end_all(seconds: float) -> None:
-    """Kill all that is below us and see it end; what cannot be killed is not waited for longer."""
+def end_all(seconds: float, spared: int = 0) -> None:
+    """Kill all that is below us and see it end; what cannot be killed is not waited for longer.
+
+    Args:
+        spared: A child of ours that has none, and goes on.
+    """
     deadline = time.monotonic() + seconds
     while _reap_all() and time.monotonic() < deadline:
-        kill(descendants(os.getpid()))
+        left = [pid for pid in descendants(os.getpid()) if pid != spared]
+        if spared and not left:
+            return
+        kill(left)
         time.sleep(_PAUSE)
 
 

@@ -28,9 +28,29 @@ def hello(door: bytes) -> bytes:
         "pid": os.getpid(),
         "time": time.time(),
         "door": door.hex(),
+        "implementation": sys.implementation.name,
+        "abiflags": sys.abiflags,
+        "machine": _machine(),
+        "libc": _libc(),
     }
     text = "\0".join(f"{name}\0{value}" for name, value in facts.items())
     return text.encode("utf-8", "surrogateescape")
+
+
+def _machine() -> str:
+    """What extension modules are built for here: a Python of 32 bits may be on a kernel of 64."""
+    machine = os.uname().machine
+    if sys.maxsize > 1 << 32:
+        return machine
+    return {"x86_64": "i686", "aarch64": "armv7l", "armv8l": "armv7l"}.get(machine, machine)
+
+
+def _libc() -> str:
+    """The C library and its version, as glibc says them; musl does not, so its version is open."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or "musl"
+    except (AttributeError, OSError, ValueError):
+        return "musl"
 
 
 def _cpus() -> int:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import mmap
 import struct
-import sys
 import time
 
 from . import current, pickling, wire
 from .culprit import cannot_be_pickled, name_of, named
+from .errors import Unreadable
 from .lean import pickle
 from .letgo import let_go, let_go_for_want_of_memory
 
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Union
 
+    from .files import Departing, File
+
     Buffer = Any  # bytes, a view, a mapping: what pickle takes for the content of a buffer
-    Store = Callable[[memoryview], int]  # takes a large part of a call in and numbers it
+    Store = Callable[[Any], int]  # takes a large part of a call in, or a File, and numbers it
+    Part = Union[memoryview, Departing]
     Content = Union[bytes, memoryview]
 
 RETURNED = 0  # the pickle is the result
@@ -35,13 +38,16 @@ RAISED = 1  # in place of the pickle: the exception, as failure.py makes it
 LARGE = 1 << 16  # bytes; what is larger travels apart
 MOST = 64  # large buffers of one pickle that do; each may need a descriptor over there
 DESCRIPTORS = 2 * (MOST + 1)  # at most, of one call: its two pickles may be large too
+MOST_FILES = 2000  # of one pickle of a call: its references are in one message with it
 
-_CALL = struct.Struct("!BI")  # how many parts of it are large; the length of the function's pickle
+_CALL = struct.Struct("!HI")  # how many parts of it are apart; the length of the function's pickle
+NOTHING_APART = b"\0\0"  # what a call begins with then
 _REFERENCE = struct.Struct("!QB")  # a large part: its number, and what it is
-_FUNCTION, _ARGUMENTS, _PICKLE, _READONLY = 0, 1, 2, 4  # the bits of that
+_FUNCTION, _ARGUMENTS, _PICKLE, _READONLY, _FILE = 0, 1, 2, 4, 8  # the bits of that
 
 _HEADER = struct.Struct("!B?dd")  # the second: the pickle is the last of the large parts
-BUFFER = struct.Struct("!Q?")  # a large part of an outcome: its size, whether it is read-only
+BUFFER = struct.Struct("!QB")  # a large part of an outcome: its size, and what it is:
+WRITABLE, READONLY, FILE, PROGRAM = range(4)  # the last two: a file, whose NAME and digest follow
 
 _PLAIN = frozenset((type(None), bool, int, float, complex, str))
 
@@ -82,13 +88,13 @@ class Ran:
 
     Attributes:
         content: The header and the pickle.
-        large: A list of views of what is large.
+        large: A list of views of what is large, and of its files.
         seconds: How long the call ran.
     """
 
     __slots__ = ("content", "large", "seconds")
 
-    def __init__(self, content: bytes, large: list[memoryview], seconds: float) -> None:
+    def __init__(self, content: bytes, large: list[Part], seconds: float) -> None:
         self.content = content
         self.large = large
         self.seconds = seconds
@@ -101,12 +107,14 @@ class Ran:
         if not self.large:
             return self.content
         status, _, *times = _HEADER.unpack_from(self.content)
-        return _HEADER.pack(status, False, *times) + self.large[-1]
+        return _HEADER.pack(status, False, *times) + self.large[-1]  # type: ignore[operator]
 
     @property
     def described(self) -> bytes:
         """The BUFFERs, one for each large part."""
-        return b"".join(BUFFER.pack(part.nbytes, part.readonly) for part in self.large)
+        from .files import described
+
+        return b"".join(map(described, self.large))
 
 
 # ------------------------------------------------------------------------------- calls
@@ -125,6 +133,7 @@ def dump_call(
 
     Raises:
         pickle.PicklingError: It cannot be pickled; the message names the object that cannot.
+        Unreadable: Nor can a file be read that is to travel with it.
     """
     return dump_arguments(dump_function(fn, store), fn, args, kwargs, store)
 
@@ -160,7 +169,7 @@ class Function:
 def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Function:
     """Return what all calls of a function have in common, as `dump_call` does."""
     try:
-        if _goes_by_reference(fn):
+        if pickling.goes_by_reference(fn):
             return _function(pickle.dumps(fn, wire.PICKLE), [])
         return _function(*_dump(fn, _FUNCTION, store))
     except Exception as error:
@@ -191,7 +200,7 @@ def dump_arguments(
 
 def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | None:
     """Return a call as `dump_call` does, if it goes by its function's name and is small."""
-    if not _goes_by_reference(fn):
+    if not pickling.goes_by_reference(fn):
         return None
     known = _names.get(id(fn))
     if known is None or known[0] is not fn:
@@ -203,12 +212,12 @@ def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | No
 
 def references(content: Content) -> list[int]:
     """The numbers of the large parts of a call, in the order in which it is run with them."""
-    count = content[0]
+    count, _ = _CALL.unpack_from(content)
     listed = memoryview(content)[_CALL.size : _CALL.size + count * _REFERENCE.size]
     return [number for number, _ in _REFERENCE.iter_unpack(listed)]
 
 
-def dump_shared(value: Any) -> tuple[bytes, list[memoryview]]:
+def dump_shared(value: Any) -> tuple[bytes, list[memoryview | File]]:
     """Return the pickle of an object that calls share, and what is large in it.
 
     Raises:
@@ -246,21 +255,10 @@ def prepare_for(content: Content) -> None:
 def _cannot_be_sent(
     fn: Any, whole: str, among: Iterable[tuple[str, Any]], error: Exception
 ) -> pickle.PicklingError:
+    if isinstance(error, Unreadable):
+        raise error
     why = f"cannot send the call of {name_of(fn)} to a host: "
     return cannot_be_pickled(among, whole, error, why)
-
-
-def _goes_by_reference(fn: Any) -> bool:
-    """Whether cloudpickle would send just the name of `fn`: for sure, not maybe."""
-    module = getattr(fn, "__module__", None)
-    if module is None or module == "__main__":
-        return False
-    cloudpickle = sys.modules.get("cloudpickle")
-    for by_value in cloudpickle.list_registry_pickle_by_value() if cloudpickle else ():
-        if f"{module}.".startswith(f"{by_value}."):
-            return False
-    name = getattr(fn, "__qualname__", "")
-    return getattr(sys.modules.get(module), name, None) is fn
 
 
 def _are_plain(values: Sequence[Any]) -> bool:
@@ -283,10 +281,12 @@ def _dump(value: Any, whose: int, store: Store | None) -> tuple[bytes, list[byte
     if store is None:
         return pickling.dumps(value), []
     content, large = _dump_apart(value)
+    if len(large) > MOST_FILES + MOST:
+        raise ValueError(f"there are more than {MOST_FILES:,} Files in it")
     references = []
     for part in large:
-        kind = whose | (_READONLY if part.readonly else 0)
-        references.append(_REFERENCE.pack(store(part), kind))
+        kind = _FILE if not isinstance(part, memoryview) else _READONLY if part.readonly else 0
+        references.append(_REFERENCE.pack(store(part), whose | kind))
     if len(content) >= LARGE:
         references.append(_REFERENCE.pack(store(memoryview(content)), whose | _PICKLE))
         content = b""
@@ -294,17 +294,22 @@ def _dump(value: Any, whose: int, store: Store | None) -> tuple[bytes, list[byte
 
 
 def _dump_apart(value: Any) -> Any:
-    """A pickle, and views of the large buffers that it lets out."""
-    large: list[memoryview] = []
+    """A pickle, and views of the large buffers that it lets out, and its Files."""
+    from .files import Token
+
+    large: list[Any] = []
 
     def keep_within(buffer: pickle.PickleBuffer) -> bool:
         view = buffer.raw()
-        if view.nbytes < LARGE or len(large) == MOST:
+        if type(view.obj) is Token:
+            large.append(view.obj.file)
+            return False
+        if view.nbytes < LARGE or len(large) >= MOST:
             return True
         large.append(view)
         return False
 
-    return pickling.dumps(value, buffer_callback=keep_within), large
+    return pickling.dumps(value, True, buffer_callback=keep_within), large
 
 
 # ---------------------------------------------------------------------------- outcomes
@@ -318,15 +323,16 @@ def run_call(content: Content, attached: Callable[[bool], Buffer] | None = None)
         attached: Returns the next of its large parts; if asked, as one that may be written to.
     """
     started, clock = time.time(), time.perf_counter()
-    large: list[memoryview] = []
+    large: list[Part] = []
     try:
         fn, args, kwargs = _load_call(content, attached)
         current.function = fn
         status, (body, large) = RETURNED, _dump_result(fn, fn(*args, **kwargs))
     except BaseException as error:  # also SystemExit: it ends the call, not the worker
         let_go_for_want_of_memory(error)
-        from . import failure
+        from . import failure, imports
 
+        imports.explain(error)
         status, body = RAISED, failure.dump_exception(error)
     current.function = None
     apart = len(body) >= LARGE
@@ -336,13 +342,27 @@ def run_call(content: Content, attached: Callable[[bool], Buffer] | None = None)
     return Ran(_HEADER.pack(status, apart, started, seconds) + body, large, seconds)
 
 
+def failed(error: OSError, ran: Ran) -> Ran:
+    """Return what is to be said in place of an outcome that cannot be sent."""
+    from . import failure
+
+    _, _, *times = _HEADER.unpack_from(ran.content)
+    body = failure.dump_exception(error)
+    return Ran(_HEADER.pack(RAISED, True, *times), [memoryview(body)], ran.seconds)
+
+
 def _load_call(content: Content, attached: Callable[[bool], Buffer] | None) -> Any:
     count, length = _CALL.unpack_from(content)
     start = _CALL.size + count * _REFERENCE.size
     pickles: list[Buffer] = [content[start : start + length], content[start + length :]]
     buffers: tuple[list[Buffer], list[Buffer]] = ([], [])
     for index in range(count):
-        _, kind = _REFERENCE.unpack_from(content, _CALL.size + index * _REFERENCE.size)
+        number, kind = _REFERENCE.unpack_from(content, _CALL.size + index * _REFERENCE.size)
+        if kind & _FILE:
+            from .files import Place
+
+            buffers[kind & _ARGUMENTS].append(Place(number))
+            continue
         part = attached(not kind & (_PICKLE | _READONLY)) if attached else b""
         if kind & _PICKLE:
             pickles[kind & _ARGUMENTS] = part
@@ -359,23 +379,22 @@ def _load_call(content: Content, attached: Callable[[bool], Buffer] | None) -> A
 def _load(content: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     try:
         return pickle.loads(content, buffers=buffers)  # from whose account this is
-    except ModuleNotFoundError as error:
-        if hasattr(error, "add_note"):
-            import platform
+    except AttributeError as error:
+        from .crossing import not_here
 
-            where = f"Python {platform.python_version()} on {platform.node()}"
-            error.add_note(
-                f"The call needs the module {error.name!r}, which {where} has not. What a script "
-                "or notebook defines travels with a call; what it imports must be there."
-            )
-        raise
+        raise not_here(error) from None
 
 
-def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[memoryview]]:
+def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[Part]]:
     try:
         if _are_plain((result,)):
             return pickle.dumps(result, wire.PICKLE), []
-        return _dump_apart(_apart(result))  # type: ignore[no-any-return]
+        from .files import departing
+
+        body, large = _dump_apart(_apart(result))
+        return body, list(map(departing, large))
+    except Unreadable as obstacle:
+        raise obstacle.error from None
     except MemoryError as error:  # there is none to look for who needs it
         let_go(error)
         name = f"the result of {name_of(fn)}"

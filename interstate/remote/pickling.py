@@ -22,11 +22,30 @@ def pickler() -> Any:
     return Pickler
 
 
-def dumps(value: Any, **options: Any) -> bytes:
-    """Return the pickle of anything that cloudpickle takes."""
+def dumps(value: Any, files: bool = False, **options: Any) -> bytes:
+    """Return the pickle of anything that cloudpickle takes.
+
+    Args:
+        files: Whether it may have Files in it: the buffers that stand for them are sent.
+    """
     file = io.BytesIO()
-    pickler()(file, protocol=wire.PICKLE, **options).dump(value)
+    made = pickler()(file, protocol=wire.PICKLE, **options)
+    made.takes_files = files
+    made.dump(value)
     return file.getvalue()
+
+
+def goes_by_reference(fn: Any) -> bool:
+    """Whether cloudpickle would send just the name of `fn`: for sure, not maybe."""
+    module = getattr(fn, "__module__", None)
+    if module is None or module == "__main__":
+        return False
+    cloudpickle = sys.modules.get("cloudpickle")
+    for by_value in cloudpickle.list_registry_pickle_by_value() if cloudpickle else ():
+        if f"{module}.".startswith(f"{by_value}."):
+            return False
+    name = getattr(fn, "__qualname__", "")
+    return getattr(sys.modules.get(module), name, None) is fn
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from types import CellType, CodeType, FunctionType, MethodType, TracebackType
 import cloudpickle  # type: ignore[import-untyped]
 
 from .classes import reduce_class
+from .files import File, reduce_file
 from .remaking import (
     is_dispatcher,
     reduce_alias,
@@ -118,6 +119,7 @@ def _reduce_traceback(pickler: Pickler, tb: TracebackType) -> Any:
 _REDUCERS: dict[type, Any] = {
     CodeType: Pickler._reduce_code,
     ContextVar: _reduce_variable,
+    File: reduce_file,
     TracebackType: _reduce_traceback,
     MethodType: reduce_method,
     functools.cached_property: reduce_cached_property,

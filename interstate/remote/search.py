@@ -215,9 +215,11 @@ class _Search:
         return None
 
     def _pickler(self) -> Any:
-        return pickling.pickler()(
+        pickler = pickling.pickler()(
             _Nowhere(self._deadline), protocol=wire.PICKLE, buffer_callback=lambda _: None
         )
+        pickler.takes_files = True
+        return pickler
 
     def _path(self) -> Path:
         return [(frame.step, frame.value) for frame in self._stack]

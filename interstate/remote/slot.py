@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .blob import Blob
+    from .blob import Either as Blob
 
 READ = 1 << 16  # bytes at once
 DEPTH = 8  # calls in an inbox at most; Linux lets 10 messages wait in such a socket
@@ -38,9 +38,10 @@ class Call:
         if not self._blobs:
             inbox.send(self._message)
         else:
-            descriptors = array.array("i", [blob.fileno() for blob in self._blobs])
+            found = (blob.fileno() for blob in self._blobs)
+            descriptors = array.array("i", [number for number in found if number is not None])
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
-            inbox.sendmsg([self._message], rights)
+            inbox.sendmsg([self._message], rights if descriptors else ())
 
 
 class Slot:

@@ -32,7 +32,7 @@ _compiled: dict[str, tuple[list[str], list[CodeType]]] = {}  # file -> its lines
 def note(code: CodeType, segment: Segment, how: Any) -> None:
     """Know the lines of code that came with them, and how it was to be compiled."""
     _note(code, segment, how, True)
-    _show_in_linecache(code.co_filename, segment)
+    show_in_linecache(code.co_filename, segment)
 
 
 def _note(code: CodeType, segment: Segment, how: Any, outermost: bool) -> None:
@@ -159,7 +159,7 @@ def _started() -> float:
 _IMPORTED = time.time()
 
 
-def _show_in_linecache(file: str, segment: Segment) -> None:
+def show_in_linecache(file: str, segment: Segment) -> None:
     """Let whoever prints a traceback here find the lines that came; but hide no file of the user's.
 
     What is at that path over there means nothing to who sent the code.

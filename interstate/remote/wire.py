@@ -34,7 +34,7 @@ END = 11  # end all calls, and go; COUNT: by which signal
 LEVELS = 13  # of the loggers, marshalled, for the calls that come after it
 ABOUT = 14  # the call of that number, which comes next; COUNT: its attempt; the rest: its name
 SERVED = 15  # in place of a call: the number of a WANT; the answer, marshalled
-FILE = 34  # as BLOB, for one that is to be a file over there; see files.py
+FILE = 34  # as BLOB, for what is to be a file there: see hostfiles.py; again: why it does not come
 
 # either way
 PART = 8  # of the blob or the outcome of that number: the next bytes
@@ -50,8 +50,8 @@ DIED = 20  # the worker of a call died; JSON: how
 BROKEN = 21  # the initializer failed; an outcome
 FAILED = 22  # the agent itself failed; its traceback as text
 RETURNED = 23  # a call was not started, and would have to wait for long: it may run elsewhere
-REFUSED = 24  # a call cannot run, since a blob that it needs is not there; why, as text
-LARGE = 25  # PARTs of a call's outcome follow, which make up these BUFFERs
+REFUSED = 24  # a call cannot run, since a blob that it needs is not there; what kind; why, as text
+LARGE = 25  # PARTs of a call's outcome follow, which make up these BUFFERs; again: these instead
 STOPPED = 26  # a call is told to stop, and its outcome follows; one byte: why
 
 WANT = 31  # in place of a call: the question's number; what is wanted by an import, marshalled
@@ -75,6 +75,7 @@ KINDS = frozenset(
     )
 )
 
+ABOUT_A_FILE = b"\0"  # the kind of what is REFUSED; else there is just the text
 AT_LIMIT = b"L"  # why a call is STOPPED: it has run for as long as it may
 ASKED = b"A"  # or that was asked for
 

@@ -14,16 +14,17 @@ import resource
 import struct
 import sys
 
-from . import alarm, death, payload, wire
+from . import alarm, death, imports, payload, wire
 from .blob import mapped
 from .capture import Capture
+from .errors import Unreadable
 from .lean import RLock, deque, signal, socket
 from .packer import PIECE, Packer
 from .telling import Telling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any, NoReturn
 
 NUMBER = struct.Struct("!Q")  # a call's id
@@ -42,6 +43,7 @@ def main(
     interrupted: mmap.mmap,
     initializer: bytes | None,
     about: bytes,
+    asking: socket.socket,
 ) -> NoReturn:
     """Be a worker, in a process just forked for it, until the inbox ends.
 
@@ -49,12 +51,14 @@ def main(
         stacks: Where a crash writes the stacks of our threads.
         interrupted: Where the agent writes which call a SIGINT is for.
         about: What is said about the initializer.
+        asking: Where the agent takes questions of imports.
     """
     status = 1
     try:
         _become_a_process_of_our_own()
         _die_with(lifeline)
         death.prepare(stacks)
+        imports.install(asking)
         worker = Worker(inbox, outbox, interrupted, about)
         if initializer is None or worker.initialize(initializer):
             worker.serve()
@@ -112,14 +116,19 @@ class Worker:
     def _serve(self, content: bytes) -> None:
         ran = self._run(content)
         if ran.large:
-            self._send_large(ran)
+            ran = self._send_large(ran)
         self._sender.send(wire.encode(wire.DONE, self._call, ran.content))
 
-    def _send_large(self, ran: payload.Ran) -> None:
+    def _send_large(self, ran: payload.Ran) -> payload.Ran:
+        """Send what is large in an outcome; return that, or what came of it."""
         self._sender.send(wire.encode(wire.LARGE, self._call, ran.described))
-        for part in ran.large:
-            for piece in wire.pieces(part, PIECE):  # the agent takes it as fast as the link does
-                self._packer.send(self._call, piece, self._sender.send)
+        try:
+            for part in ran.large:
+                for piece in _pieces(part):  # the agent takes it as fast as the link does
+                    self._packer.send(self._call, piece, self._sender.send)
+        except Unreadable as obstacle:
+            return self._send_large(payload.failed(obstacle.error, ran))
+        return ran
 
     def _run(self, content: bytes) -> payload.Ran:
         """Run a call and return its outcome, once all that it printed is sent."""
@@ -250,6 +259,12 @@ def _die_with(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def _pieces(part: payload.Part) -> Iterable[memoryview]:
+    if isinstance(part, memoryview):
+        return wire.pieces(part, PIECE)
+    return part.pieces(PIECE)
 
 
 def descriptors_in(ancillary: Sequence[Any]) -> array.array[int]:

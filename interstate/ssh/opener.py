@@ -22,16 +22,15 @@ from .config import Config
 from .deadline import Clock, Deadline
 from .hops import Hops
 from .hostkeys import KnownHosts
-from .inbox import Inbox
 from .keys import Keyring
 from .login import Login
 from .pacing import PAUSES, Pacing
 from .settings import Settings, names, settle
 from .source import USER_CONFIG, ConfigSource
 from .stream import Stream
-from .transport import Transport, execute, no_handshake
+from .transport import Transport, no_handshake
 from .trouble import BusyError, WayError
-from .wires import Command, Wire, connect, inside, tunnel
+from .wires import Command, Wire, connect, tunnel
 
 _FILES_OF_COMMAND, _FILES_OF_COMMAND_STARTING = 2, 3  # a ProxyCommand's: see wires
 
@@ -98,6 +97,31 @@ class SSH:
             raise trouble.kind(message, host) from trouble.__cause__
         except (OSError, RuntimeError) as error:  # no more files (ulimit -n) or threads, here
             raise ConnectError(f"{host}: {error} (way: {self.way(host)})", host) from error
+
+    def beside(self, stream: object, host: Host, command: str, deadline: float) -> Stream:
+        """Start another command on a host, on the connection of a stream that we have opened.
+
+        Where its server allows no more of them, this connects anew.
+
+        Args:
+            stream: The one that is there already; it may be in use.
+            host: Where.
+            command: What its login shell is to run.
+            deadline: As for `open`.
+
+        Returns:
+            Its input and output, whose `close` leaves the connection to the other stream.
+
+        Raises:
+            HostError: As by `open`.
+        """
+        if not isinstance(stream, Stream):
+            raise TypeError(f"not a stream of ours: {stream!r}")
+        limit = Deadline(self._clock, deadline - time.monotonic())
+        try:
+            return stream.beside(command, limit)
+        except (paramiko.SSHException, OSError, EOFError):
+            return self.open(host, command, deadline)
 
     def way(self, host: Host) -> str:
         """Return the way to a host as text: `this computer → head-node → node-017`."""
@@ -203,17 +227,13 @@ class SSH:
 
 def _start(transport: Transport, command: str, deadline: Deadline) -> Stream:
     try:
-        channel = transport.open_session(timeout=deadline.remaining())
-        inbox = inside(channel).in_buffer = Inbox()
-        if execute(channel, command, deadline):
-            return Stream(channel, transport, inbox)
-        error: Exception | None = None
+        return Stream.start(transport, command, deadline)
     except (paramiko.SSHException, OSError, EOFError) as refusal:
         error = refusal
     transport.close()
     raise WayError(
         ConnectError,
-        f"we are logged in, but it does not run commands for us ({error or 'exec refused'})",
+        f"we are logged in, but it does not run commands for us ({error})",
         "Is that user allowed to run commands there? See `ssh HOST true`.",
     ) from error
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import paramiko
 
+from .deadline import Deadline
 from .inbox import Inbox
-from .transport import Transport
+from .transport import Transport, execute
 from .wires import inside
 
 _OVERHEAD = 64  # bytes of a packet that paramiko keeps for itself
@@ -22,12 +23,41 @@ class Stream:
     """What a command prints, stderr with stdout, and what it reads.
 
     One thread may read while another writes and a third closes.
+
+    Args:
+        channel: A session in which the command runs.
+        transport: The connection.
+        inbox: What has come.
+        guest: Whether the connection is another stream's.
     """
 
-    def __init__(self, channel: paramiko.Channel, transport: Transport, inbox: Inbox) -> None:
+    def __init__(
+        self, channel: paramiko.Channel, transport: Transport, inbox: Inbox, guest: bool = False
+    ) -> None:
         self._channel = channel
         self._transport = transport
         self._inbox = inbox
+        self._guest = guest
+
+    @classmethod
+    def start(
+        cls, transport: Transport, command: str, deadline: Deadline, guest: bool = False
+    ) -> Stream:
+        """Start a command on a connection.
+
+        Raises:
+            SSHException, OSError, EOFError: The server does not run it for us, or not in time.
+        """
+        channel = transport.open_session(timeout=deadline.remaining())
+        inbox = inside(channel).in_buffer = Inbox()
+        if not execute(channel, command, deadline):
+            channel.close()
+            raise paramiko.SSHException("exec refused")
+        return cls(channel, transport, inbox, guest)
+
+    def beside(self, command: str, deadline: Deadline) -> Stream:
+        """Start another command on the same connection, as a guest; raises as `start` does."""
+        return self.start(self._transport, command, deadline, guest=True)
 
     def read(self, n: int) -> bytes:
         """Return 1 to n bytes, waiting for the first; b"" at the end, however it came about.
@@ -98,9 +128,15 @@ class Stream:
         return bool(self._channel.eof_received)
 
     def close(self) -> None:
-        """End the connection to the host at once; hops stay.  Any thread, any number of times."""
+        """End the connection to the host at once; hops stay.  Any thread, any number of times.
+
+        A guest ends its own command's input and output only.
+        """
         self._inbox.close()
-        self._transport.close()
+        if self._guest:
+            self._channel.close()
+        else:
+            self._transport.close()
 
 
 class _Window:

@@ -20,6 +20,7 @@ Resolve = Callable[[str], Any]  # the class of that name that is here; None: the
 
 THERE = "FIDELITY_THERE"  # a variable of the environment, for the shapes that look where they are
 TEXT = "text"  # what is not to be made, where making it never ends
+NOTES = "notes"
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]+")
 _LONGEST = 20_000
@@ -81,7 +82,7 @@ class _Describing:
             "args": self._value(error.args),
             "attributes": {name: self._value(value) for name, value in _attributes(error)},
             "text": None if TEXT in self._skips else _shortened(_text(error)),
-            "notes": self._value(notes),
+            "notes": None if NOTES in self._skips else self._value(notes),
             "suppress_context": error.__suppress_context__,
             "cause": self._value(error.__cause__),
             "context": self._value(error.__context__),

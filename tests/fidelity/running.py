@@ -30,6 +30,9 @@ class Run:
         self, runner: Runner, place: Place, situation: str, only: Collection[str] = ()
     ) -> None:
         fns, self._classes = place.load(situation, by_value=runner.by_value)
+        if situation == "changed":
+            runner.submit(abs, 1)  # by then at the latest, what was imported is known
+            place.change()
         self._fns = {name: fn for name, fn in fns.items() if name in only or not only}
         self._runner = runner
         self._situation = SITUATIONS[situation]

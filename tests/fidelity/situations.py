@@ -147,9 +147,11 @@ class Place:
             namespace = namespace["make"]()
             classes = [value for value in namespace.values() if isinstance(value, type)]
             return _of(namespace), {f"{c.__module__}.{c.__qualname__}": c for c in classes}
-        if name == "changed":
-            self._change("# another line\n")
         return _of(namespace), {}
+
+    def change(self) -> None:
+        """Change the file that is to be another one than was imported."""
+        self._change("# another line\n")
 
     def restore(self) -> None:
         """Undo the change, for who is to import the file anew."""

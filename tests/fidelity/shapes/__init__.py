@@ -25,8 +25,12 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     "held_unwilling": ("attributes.thing",),
     "held_unbuildable": ("attributes.thing",),
 }
-# What is not to be described, since that never ends.
-SKIPS: dict[str, tuple[str, ...]] = {"str_loops": ("text",), "loops_here": ("text",)}
+# What is not to be described, since that never ends, or a note says more on purpose.
+SKIPS: dict[str, tuple[str, ...]] = {
+    "str_loops": ("text",),
+    "loops_here": ("text",),
+    "no_module": ("notes",),
+}
 
 
 def text() -> str:

@@ -1,0 +1,1 @@
+"""Calls in newer syntax: a file is read by those Pythons only that know it."""
