@@ -45,12 +45,14 @@ class Archive(NamedTuple):
         key: Its digest.
         size: Of the file, bytes.
         unpacked: Of what is in it, bytes.
+        second_choice: Whether it is what was to be had instead.
     """
 
     path: str
     key: str
     size: int
     unpacked: int
+    second_choice: bool = False
 
 
 class Archives:
@@ -84,6 +86,7 @@ class Archives:
         platform: Platform,
         constraints: Sequence[str] = (),
         tell: Callable[[str], object] = lambda stage: None,
+        instead: Sequence[str] = (),
     ) -> Archive:
         """Return the archive of packages and all that they need.
 
@@ -92,13 +95,17 @@ class Archives:
             platform: What they are to run on.
             constraints: Requirements that hold for those that are installed.
             tell: Told what is being done, if anything is.
+            instead: Requirements that will do if these packages cannot be had.
 
         Raises:
             NoPackagesError: They cannot be had.
             OSError: There is no room for them, or the folder cannot be written to.
         """
         states = [_state_of(requirement) for requirement in requirements]
-        facts = [sorted(requirements), states, str(platform), sorted(constraints), self._settings]
+        facts = [
+            *(sorted(requirements), states, str(platform), sorted(constraints), sorted(instead)),
+            self._settings,
+        ]
         name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[: depot.KEY]
         known = self._known(name)
         if known is not None:
@@ -110,7 +117,8 @@ class Archives:
         with self._locked(self._home / "resolved" / f"{name}.lock"):
             known = self._known(name)
             if known is None:
-                known = self._make(Wanted(tuple(requirements), platform), constraints, tell)
+                wanted = Wanted(tuple(requirements), platform)
+                known = self._make_either(wanted, constraints, tell, instead)
                 self._note(name, known)
                 self._make_room()
         return known
@@ -154,6 +162,24 @@ class Archives:
                 if self._closed.wait(_LOOK):
                     raise NoPackagesError("the executor was shut down meanwhile") from None
 
+    def _make_either(
+        self,
+        wanted: Wanted,
+        constraints: Sequence[str],
+        tell: Callable[[str], object],
+        instead: Sequence[str],
+    ) -> Archive:
+        try:
+            return self._make(wanted, constraints, tell)
+        except NoPackagesError as error:
+            if not instead:
+                raise
+            try:
+                made = self._make(wanted._replace(requirements=tuple(instead)), constraints, tell)
+            except NoPackagesError:
+                raise error from None
+            return made._replace(second_choice=True)
+
     def _make(
         self, wanted: Wanted, constraints: Sequence[str], tell: Callable[[str], object]
     ) -> Archive:
@@ -163,9 +189,10 @@ class Archives:
             if constraints:
                 wanted = wanted._replace(constraints=Path(work, "constraints.txt"))
                 Path(work, "constraints.txt").write_text("\n".join(constraints))
-            tell("resolving")
+            names = ", ".join(wanted.requirements)
+            tell(f"resolving {names}")
             self._installer.install(wanted, target)
-            tell("packing")
+            tell(f"packing {names}")
             made = pack(target, Path(work, "archive"))
             path = self._home / "archives" / f"{made.key}.tar.gz"
             os.replace(made.path, path)

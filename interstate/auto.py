@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from .installed import is_editable
@@ -28,6 +28,12 @@ def pins() -> tuple[str, ...]:
     """Return all that is installed here, as requirements."""
     names = {each.metadata["Name"] for each in metadata.distributions()}
     return tuple(sorted({_pinned(name) for name in names if name} - {""}))
+
+
+def not_newer(requirements: Sequence[str]) -> tuple[str, ...]:
+    """Return requirements for these versions or older ones."""
+    names = (requirement.split("==", 1) for requirement in requirements)
+    return tuple(f"{name}<={version.partition('+')[0]}" for name, version in names)
 
 
 def _pinned(name: str) -> str:

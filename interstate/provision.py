@@ -6,6 +6,7 @@ HELLO -> platform -> archive (made or kept here, see archives.py) -> depot over 
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from .progress import Progress, megabytes
 from .resolving import NoPackagesError
 
 AUTO: Final = "auto"
+_log = logging.getLogger("interstate")
 _AT_ONCE = 32  # hosts that are talked with about packages at the same time
 _SILENCE = 15.0  # seconds without a sign of life that are the least to be patient with
 
@@ -96,7 +98,8 @@ class Provision:
     def provide(self, index: int, module: str) -> list[str] | None:
         """Give a host what has a module here; return the folders, or None if nothing has.
 
-        What it needs besides has the versions that are installed here, if that can be.
+        What it needs besides has the versions that are installed here, if that can be.  Where there
+        is none of that version for that Python, it is the newest before it.
 
         Args:
             index: The host's.
@@ -111,15 +114,24 @@ class Provision:
         if post.hello.python[:2] == sys.version_info[:2]:
             with contextlib.suppress(PackagesError):  # what is here may be at odds with itself
                 return [self._bring(requirements, post, auto.pins())]
-        return [self._bring(requirements, post)]
+        return [self._bring(requirements, post, instead=auto.not_newer(requirements))]
 
     def _bring(
-        self, requirements: Sequence[str], post: _Post, constraints: Sequence[str] = ()
+        self,
+        requirements: Sequence[str],
+        post: _Post,
+        constraints: Sequence[str] = (),
+        instead: Sequence[str] = (),
     ) -> str:
-        """Return the folder over there with these packages."""
+        """Return the folder over there with these packages, or with others that will do."""
         platform = platform_of(post.hello)
         try:
-            archive = self._archive(requirements, platform, constraints)
+            archive = self._archive(requirements, platform, constraints, instead)
+            if archive.second_choice:
+                _log.warning(
+                    "%s: there is no %s for %s; what calls import there is older",
+                    post.host, ", ".join(requirements), platform,
+                )  # fmt: skip
             return self._keep(archive, post)
         except NoPackagesError as error:
             what = f"no packages ({', '.join(requirements)}) for {platform}: {error}"
@@ -145,7 +157,11 @@ class Provision:
         return folder
 
     def _archive(
-        self, requirements: Sequence[str], platform: Platform, constraints: Sequence[str]
+        self,
+        requirements: Sequence[str],
+        platform: Platform,
+        constraints: Sequence[str],
+        instead: Sequence[str],
     ) -> Archive:
         """The packages for a platform, which are made once; others wait for who makes them."""
         key = (*requirements, bool(constraints)), platform
@@ -156,7 +172,7 @@ class Provision:
             else:
                 ours = False
         if ours:
-            self._make(made, requirements, platform, constraints)
+            self._make(made, requirements, platform, constraints, instead)
         return made.result()
 
     def _make(
@@ -165,14 +181,16 @@ class Provision:
         requirements: Sequence[str],
         platform: Platform,
         constraints: Sequence[str],
+        instead: Sequence[str],
     ) -> None:
-        wanted = ", ".join(requirements)
-
         def tell(stage: str) -> None:
-            self._progress.tell(platform, f"{stage} {wanted}")
+            self._progress.tell(platform, stage)
 
         try:
-            made.set_result(self._archives.find_or_make(requirements, platform, constraints, tell))
+            archive = self._archives.find_or_make(
+                requirements, platform, constraints, tell, instead
+            )
+            made.set_result(archive)
         except BaseException as error:
             made.set_exception(error)
 

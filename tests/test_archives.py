@@ -39,7 +39,7 @@ def make(home: Path, name: str, **options: object) -> Archive:
 def test_it_is_made_once_for_a_platform_and_a_day(tmp_path: Path, installed: list[Wanted]) -> None:
     told: list[str] = []
     first = make(tmp_path, "a", tell=told.append)
-    assert told == ["resolving", "packing"]
+    assert told == ["resolving a", "packing a"]
     assert make(tmp_path, "a", tell=told.append) == first
     assert len(installed) == 1
     other = Archives(str(tmp_path), {}).find_or_make(["a"], PLATFORM._replace(machine="aarch64"))
@@ -168,3 +168,25 @@ def test_a_command_goes_by_wheels_alone_and_keeps_requirements_apart_from_option
         assert command[command.index("--only-binary") + 1] == ":all:"
         assert command[command.index("--python-version") + 1] == "3.12.1"
     assert resolving.uv_command("uv", wanted, Path("t")).count("x86_64-manylinux_2_36") == 1
+
+
+def test_what_cannot_be_had_is_stood_in_for_until_it_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def install(self: Installer, what: Wanted, target: Path) -> None:
+        asked.extend(what.requirements)
+        if what.requirements[0] != "a<=2":
+            raise NoPackagesError(f"no wheel of {what.requirements[0]}")
+        (target / "a").touch()
+
+    monkeypatch.setattr(Installer, "install", install)
+    first = make(tmp_path, "a==2", instead=["a<=2"])
+    assert first.second_choice
+    assert make(tmp_path, "a==2", instead=["a<=2"]) == first
+    assert asked == ["a==2", "a<=2"]
+    with pytest.raises(NoPackagesError, match="no wheel of a==2"):
+        make(tmp_path, "a==2", instead=["a<=1"])
+    with pytest.raises(NoPackagesError, match="no wheel of a==2"):
+        make(tmp_path, "a==2")

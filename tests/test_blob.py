@@ -144,6 +144,7 @@ CONFIG = {
     "reconnect": 0.0,
     "grace": 1.0,
     "max_calls": None,
+    "python": "3.12.0",
 }
 
 

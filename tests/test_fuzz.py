@@ -545,6 +545,7 @@ CONFIG = {
     "reconnect": 0.0,
     "grace": 0.1,
     "max_calls": None,
+    "python": "3.12.0",
 }
 CALLS = [
     payload.dump_call(abs, (-7,), {}),

@@ -577,6 +577,24 @@ def test_what_is_not_to_be_had_for_the_host_says_why_where_it_is_imported(
         place.run(loopback_host, import_nowhere, packages="auto")
 
 
+def test_an_older_version_will_do_where_that_of_here_is_not_to_be_had_and_a_warning_says_so(
+    loopback_host: Host,
+    place: Place,
+    wheels: Path,
+    site: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = make_wheel(wheels, "tiny", "2.0")
+    install_here(site, path)
+    path.unlink()
+    for version in ("0.9", "1.5", "2.5"):
+        make_wheel(wheels, "tiny", version)
+    for _ in range(2):
+        caplog.clear()
+        assert place.run(loopback_host, version_of_tiny, packages="auto")[0] == "1.5"
+        assert "there is no tiny==2.0 for Python" in caplog.text
+
+
 def test_what_was_removed_meanwhile_is_sent_again(
     loopback_host: Host, place: Place, wheels: Path, site: Path
 ) -> None:

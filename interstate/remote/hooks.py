@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def when_imported(name: str, task: Task) -> None:
-    """Call `task` with a module of the standard library: now if it is imported, else then."""
+    """Call `task` with a module of Python's, or of ours: now if it is imported, else then."""
     module = sys.modules.get(name)
     if module is not None:
         task(module)

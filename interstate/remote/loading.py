@@ -7,6 +7,7 @@ import sys
 from _frozen_importlib_external import SourceFileLoader, decode_source
 
 from . import served
+from .lean import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def _versions(name: str, python: tuple[Any, ...]) -> str:
 
 # ------------------------------------------------------------------- lines, for tracebacks
 
+_SOURCES = f"{__package__}.sources"
 _unnoted: list[Loader] = []  # for when linecache is imported
 _waits = False
 
@@ -115,28 +117,26 @@ _waits = False
 def _note_lines(loader: Loader) -> None:
     """Let linecache have the module's lines, whatever is at that path here."""
     global _waits
-    if "linecache" in sys.modules:
-        _show(loader)
-        return
     _unnoted.append(loader)
-    if not _waits:
+    if "linecache" in sys.modules:
+        _show_all()
+    elif not _waits:
         _waits = True
         from .hooks import when_imported
 
         when_imported("linecache", _show_all)
+        when_imported(_SOURCES, _show_all)
 
 
-def _show_all(_: ModuleType) -> None:
+def _show_all(_: ModuleType | None = None) -> None:
+    known = sys.modules.get(_SOURCES)
+    if known is not None and not hasattr(known, "show_in_linecache"):
+        return  # it is just importing linecache, and we are called when it is done
+
+    from .sources import show_in_linecache
+
     while _unnoted:
-        _show(_unnoted.pop())
-
-
-def _show(loader: Loader) -> None:
-    try:
-        source = loader.get_source(loader.name)
-    except (SyntaxError, UnicodeDecodeError):  # which importing it tells of
-        return
-    if source:
-        from .sources import show_in_linecache
-
-        show_in_linecache(loader.path, (1, source.splitlines(True)))
+        loader = _unnoted.pop()
+        with suppress(SyntaxError, UnicodeDecodeError):  # which importing it tells of
+            source = loader.get_source(loader.name) or ""
+            show_in_linecache(loader.path, (1, source.splitlines(True)))
