@@ -74,6 +74,13 @@ def fidelity(session: nox.Session) -> None:
     session.run("python", "-m", "tests.fidelity", "--peers", _peers(session))
 
 
+@nox.session(python=PYTHONS)
+def contract(session: nox.Session) -> None:
+    """Make docs/versions_matrix.md anew: each Python makes the section of what it sends."""
+    _install(session, "test")
+    session.run("python", "-m", "tests.contract")
+
+
 @nox.session
 def soak(session: nox.Session) -> None:
     """Run calls at full rate with random faults; what follows `--` goes to it."""

@@ -6,6 +6,7 @@ up to a limit; and likewise what these modules mention of the user's other ones.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ from .remote import served
 _MOST_IMPORTED = 1 << 25  # bytes of source and bytecode of what is imported here
 _MOST_ON_DISK = 1 << 22  # with those of what is not
 _MOST_FILES = 2000  # that are looked at on the disk for one bundle
+_MOST_NAMES = 10_000  # of one folder: there may be any number of data files
 _MENTION = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 
 
@@ -154,7 +156,7 @@ def names_in(folder: str) -> set[str]:
     found = set()
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
+            for entry in itertools.islice(entries, _MOST_NAMES):
                 ends = [suffix for suffix in suffixes if entry.name.endswith(suffix)]
                 name = entry.name[: -max(map(len, ends))] if ends else entry.name
                 usable = name.isidentifier() and name not in ("__pycache__", "__init__")

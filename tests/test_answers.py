@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from interstate.remote import served, wire
+from interstate.remote import answers, served, wire
 from interstate.remote.answers import Answers
 from interstate.remote.door import Door
 from interstate.remote.watcher import Watcher
@@ -156,6 +156,24 @@ def test_data_is_not_shared_with_calls_that_came_after_it_was_asked_for(agent: A
     agent.answers.take(1, served.answer(("content",), b"old", holds=served.UNTIL_CALLS))
     agent.answer(2, ("content",), b"new", holds=served.UNTIL_CALLS)
     assert (before, after) == ([(("content",), b"old")], [(("content",), b"new")])
+
+
+def test_data_is_forgotten_when_it_is_too_much(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "MOST_DATA", 250_000)
+    agent.ask(*QUESTION)
+    agent.answer(1, ("modules",), LARGE)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(2, 8):
+        found = agent.ask("data", "mine", str(number))
+        agent.answer(number, ("content",), LARGE, holds=served.UNTIL_CALLS)
+        assert found == [(("content",), LARGE)]
+    assert len(os.listdir("/proc/self/fd")) == before + 2
+    agent.ask(*QUESTION)
+    agent.ask("data", "mine", "7")
+    agent.join()
+    assert len(agent.said) == 7
 
 
 def test_modules_are_shared_whatever_calls_come(agent: Agent) -> None:

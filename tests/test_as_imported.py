@@ -232,6 +232,26 @@ def test_a_module_that_is_not_imported_is_as_its_file_is(tree: Tree) -> None:
     assert text_of(source_of("edited", sources)) == TWO
 
 
+def test_a_module_without_its_source_is_sent_as_its_bytecode(
+    loopback_host: Host, tree: Tree
+) -> None:
+    import py_compile
+
+    tree.write({"sourceless.py": ONE})
+    path = str(tree.root / "sourceless.py")
+    py_compile.compile(path, cfile=f"{path}c")
+    (tree.root / "sourceless.py").unlink()
+    sourceless = tree.load("sourceless")
+    with SSHExecutor([loopback_host]) as executor:
+        assert executor.submit(sourceless.rate).result(PATIENCE) == 1
+    python = pythons.find("3.9")
+    if python is not None:
+        with SSHExecutor([loopback_host], python=python) as executor:
+            error = executor.submit(sourceless.rate).exception(PATIENCE)
+        assert isinstance(error, ImportError)
+        assert "without its source" in str(error)
+
+
 def test_all_kinds_of_code_in_a_module_count(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     text = """

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import interstate
-from interstate import Host, SSHExecutor
+from interstate import Host, SSHExecutor, bundles
 
 from . import pythons
 from .proxy import Proxy
@@ -152,6 +152,33 @@ def test_a_package_of_fifty_modules_takes_two_round_trips(
     tree.write({"sharedone.py": "import sharedtwo\n", "sharedtwo.py": ""})
     assert outcome(executor.submit(tree.load("many").count)) == 49
     assert 1 <= len(wants) <= 2
+
+
+def test_what_is_too_much_for_one_answer_is_sent_when_it_is_imported(
+    executor: SSHExecutor, tree: Tree, wants: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "_MOST_ON_DISK", 1000)
+    long = "# " + "a line\n# " * 1000
+    tree.write({f"vast/part{n}.py": f"{long}\nVALUE = {n}\n" for n in range(5)})
+    tree.write({"vast/__init__.py": ""})
+
+    def job() -> Any:
+        import importlib
+
+        return [importlib.import_module(f"vast.part{n}").VALUE for n in range(5)]
+
+    assert outcome(executor.submit(of_tests(job))) == [0, 1, 2, 3, 4]
+    assert 3 <= len(wants) <= 6
+
+
+def test_a_module_may_have_any_encoding(elsewhere: SSHExecutor, tree: Tree) -> None:
+    text = "# coding: latin-1\nimport inspect\nWORD = 'gr\xfc\xdfe'\ndef go():  # \xe4\n"
+    (tree.root / "encoded.py").write_bytes(
+        (text + "    return WORD, inspect.getsource(go)\n").encode("latin-1")
+    )
+    word, source = outcome(elsewhere.submit(tree.load("encoded").go))
+    assert word == "gr\xfc\xdfe"
+    assert source.startswith("def go():  # \xe4\n")
 
 
 def test_modules_that_mention_each_other_come_together(
@@ -392,6 +419,14 @@ def test_a_guarded_script_takes_its_folder_along(real_host: Host, tree: Tree) ->
     tree.write(BESIDE)
     tree.write({"script.py": GUARDED})
     assert tree.run("script.py", host=real_host) == "41 8\n"
+
+
+def test_what_is_typed_in_takes_the_working_directory_along(real_host: Host, tree: Tree) -> None:
+    """A notebook and the interactive prompt have "" on sys.path."""
+    tree.write(BESIDE)
+    typed = f"{PREAMBLE}\nimport beside\nwith executor() as ex:\n    "
+    typed += "print(ex.submit(lambda x: beside.twice(x), 4).result())"
+    assert tree.run("-c", typed, host=real_host) == "8\n"
 
 
 def test_a_program_that_is_run_as_a_module_may_import_by_relation(
@@ -679,9 +714,6 @@ def test_a_module_that_is_made_after_it_was_missing_is_found(
 
     assert isinstance(failure(executor.submit(of_tests(job))), ModuleNotFoundError)
     tree.write({"madelater.py": "VALUE = 5\n"})
-    import importlib
-
-    importlib.invalidate_caches()
     assert outcome(executor.submit(of_tests(job))) == 5
 
 

@@ -4,6 +4,7 @@ is typed, what was changed since, and what nobody has kept."""
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import linecache
 import os
@@ -459,6 +460,82 @@ def typed(how: str, python: str, directory: Path) -> str:
     assert "came:" in ran.stdout, ran.stderr
     [line] = [line for line in ran.stdout.splitlines() if "came:" in line]
     return line.strip()
+
+
+# ------------------------------------------------------------------- what packages have generated
+
+ATTRS = """\
+import attrs
+
+@attrs.define
+class Point:
+    x: int
+    y: int = attrs.field(default=2, validator=attrs.validators.instance_of(int))
+    seen: list = attrs.field(factory=list, repr=False, eq=False)
+
+    def total(self):
+        return self.x + self.y
+
+    def moved(self):
+        return attrs.evolve(self, x=self.x + 1)
+
+@attrs.frozen(kw_only=True)
+class Named(Point):
+    name: str = attrs.field(converter=str, default=7)
+
+@attrs.define(slots=False)
+class Plain:
+    __x = attrs.field(default=5)
+    table: dict = attrs.field(factory=lambda: {"a": Point(1)})
+
+    def get(self):
+        return self._Plain__x, self.table["a"].total()
+
+def run():
+    point = Point(1)
+    try:
+        Point(1, "y")
+    except TypeError as error:
+        refused = type(error).__name__
+    named = Named(x=1)
+    return (
+        repr(point), point == Point(1, 2), point.moved().total(), refused,
+        repr(named), named.name, Plain().get(), attrs.asdict(Point(3)),
+    )
+
+def make():
+    return Point(4), Named(x=5), Plain
+"""
+
+
+def with_packages(directory: Path, python: str, *names: str) -> str:
+    """An interpreter that has packages of ours, which are of pure Python."""
+    for name in names:
+        module = importlib.import_module(name)
+        assert module.__file__ is not None
+        (directory / name).symlink_to(Path(module.__file__).parent)
+    path = directory / "python"
+    path.write_text(f'#!/bin/sh\nPYTHONPATH="{directory}" exec {python} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("version", pythons.HOSTS)
+def test_classes_of_attrs_cross(
+    version: str, tmp_path: Path, loopback_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("attrs")
+    python = pythons.find(version)
+    if python is None:
+        pytest.skip(pythons.why_not(version))
+    (tmp_path / "text.py").write_text(ATTRS)
+    names = imported(tmp_path / "text.py", monkeypatch)
+    (tmp_path / "there").mkdir()
+    python = with_packages(tmp_path / "there", python, "attr", "attrs")
+    with SSHExecutor(loopback_host, python=python, workers_per_host=1) as executor:
+        assert call(executor, names["run"]) == names["run"]()
+        point, named, plain = call(executor, names["make"])
+    assert (point, named, plain) == (names["Point"](4), names["Named"](x=5), names["Plain"])
 
 
 # ----------------------------------------------------------------------------- hosts that differ

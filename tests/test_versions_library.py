@@ -10,9 +10,12 @@ import asyncio.tasks
 import collections
 import dataclasses
 import enum
+import gc
 import linecache
 import platform
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -113,3 +116,37 @@ def test_each_function_is_compiled_alone_as_it_is_in_its_file(
         results = [future.result(PATIENCE) for future in futures]
     assert [wrong for _, wrong in results] == [[]] * len(MODULES)
     assert sum(count for count, _ in results) > 200
+
+
+class Untidy:
+    """Garbage whose end runs Python code, in the midst of whatever is being made."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        for _ in range(50):
+            pass
+
+
+def test_functions_are_compiled_in_several_threads_at_once(
+    library: list[tuple[str, str, Parts]],
+) -> None:
+    """Python 3.11 counts how deep a tree is for all threads together, and says that it errs."""
+    _, _, parts = library[-1]
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
+
+    def compile_all() -> None:
+        for segment, recipe in parts:
+            _ = [Untidy() for _ in range(10)]
+            compiling.compiled(segment, compiling.Recipe(*recipe))
+
+    gc.set_threshold(50, 2, 2)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for future in [threads.submit(compile_all) for _ in range(8)]:
+                future.result(PATIENCE)
+    finally:
+        gc.set_threshold(*before)
+        sys.setswitchinterval(interval)

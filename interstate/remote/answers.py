@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .watcher import Watcher
 
+MOST_DATA = 1 << 28  # bytes of data files; what came first is forgotten first
 SMALL = 1 << 14  # bytes: an answer that is larger is in a file in memory
 _LONGEST = 1 << 14  # bytes of a question
 _RIGHTS = socket.CMSG_SPACE(array.array("i").itemsize)
@@ -31,6 +32,7 @@ class _Answer:
 
     def __init__(self, holds: int, stamp: bytes, content: memoryview, calls: int) -> None:
         self.stamp = stamp
+        self.data = len(content) if holds == served.UNTIL_CALLS else 0  # bytes of a file
         self._content = bytes(content) if len(content) < SMALL else b""
         self._blob: Blob | None = None
         self._until = time.monotonic() + served.MOMENT if holds == served.FOR_A_MOMENT else None
@@ -96,6 +98,7 @@ class Answers:
         self._kept: dict[bytes, _Answer] = {}
         self._awaited: dict[int, _Awaited] = {}
         self._count = 0
+        self._data = 0  # bytes of data files that are kept
         watcher.watch(self._door.fileno(), self._hear)
 
     def close(self) -> None:
@@ -114,17 +117,18 @@ class Answers:
         known = self._kept.get(awaited.question)
         if holds != served.UNCHANGED:
             answer = _Answer(holds, stamp, rest, awaited.calls)
-            self._keep(awaited.question, answer)
         elif known is not None and known.stamp == awaited.stamp:
             answer = known
             answer.hold_on(awaited.calls)
         else:  # another answer has taken its place meanwhile
             self._pass_on(awaited.question, b"").askers += awaited.askers
             return
-        for question in also:
-            self._kept.setdefault(question, answer)
         for asker in awaited.askers:
             answer.give(asker)
+        if answer is not known:
+            self._keep(awaited.question, answer)
+        for question in also:
+            self._kept.setdefault(question, answer)
 
     def _hear(self) -> None:
         try:
@@ -158,9 +162,14 @@ class Answers:
     def _keep(self, question: bytes, answer: _Answer) -> None:
         self._drop(question)
         self._kept[question] = answer
+        self._data += answer.data
+        while self._data > MOST_DATA:
+            self._drop(next(each for each, kept in self._kept.items() if kept.data))
 
     def _drop(self, question: bytes) -> None:
         """Forget an answer; the last that has it closes its file."""
         old = self._kept.pop(question, None)
-        if old is not None and all(old is not kept for kept in self._kept.values()):
-            old.close()
+        if old is not None:
+            self._data -= old.data
+            if all(old is not kept for kept in self._kept.values()):
+                old.close()

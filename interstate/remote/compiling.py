@@ -11,6 +11,8 @@ import ast
 from collections import namedtuple
 from types import CodeType
 
+from . import trees
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +59,7 @@ def compiled(segment: Segment, recipe: Recipe) -> CodeType:
     bound = recipe.owner or (recipe.name if recipe.name != _LAMBDA else "")
     is_global = bool(bound) and bound not in recipe.free
     module = _around(node, recipe, bound if is_global else "")
-    code = compile(module, recipe.file, "exec", recipe.flags, dont_inherit=True)
+    code = trees.compile_tree(module, recipe.file, recipe.flags)
     path = [_AROUND, *([recipe.owner] if recipe.owner else []), recipe.name]
     for name in path:
         code = _code_in(code, name)
@@ -72,15 +74,15 @@ def parsed(segment: Segment, recipe: Recipe) -> Function:
     first, lines = segment
     text = _cut(lines, recipe.column, recipe.end_column)
     if recipe.name == _LAMBDA:
-        statement: Any = ast.parse(f"({text}\n)").body[0]
+        statement: Any = trees.parse(f"({text}\n)").body[0]
         node = statement.value
         _move(node, first - 1, recipe.column - 1)
     elif recipe.column:
-        statement = ast.parse(f"if 1:\n{_indentation(lines[0], recipe.column)}{text}").body[0]
+        statement = trees.parse(f"if 1:\n{_indentation(lines[0], recipe.column)}{text}").body[0]
         node = statement.body[0]
         _move(node, first - 2, 0)
     else:
-        node = ast.parse(text).body[0]
+        node = trees.parse(text).body[0]
         _move(node, first - 1, 0)
     if not isinstance(node, _FUNCTIONS):
         raise ValueError("its text is that of no function")
@@ -209,7 +211,7 @@ def _around(node: Function, recipe: Recipe, outside: str) -> ast.Module:
         outside: The name that the function or its class would bind there, and must not.
     """
     parameters = ", ".join(f"_{index}" for index, _ in enumerate(recipe.free))
-    module = ast.parse(f"def {_AROUND}({parameters}):\n class _: pass\n")
+    module = trees.parse(f"def {_AROUND}({parameters}):\n class _: pass\n")
     function: Any = module.body[0]
     for argument, name in zip(function.args.args, recipe.free):
         argument.arg = name  # which may be none that could be written

@@ -114,18 +114,17 @@ def _find(code: CodeType, *, rewritten: bool = False) -> tuple[Segment, Recipe, 
 
 def _functions_of(segment: Segment, how: How | None) -> Functions | None:
     """The functions in a text: a file's, or that of one function."""
+    from . import trees
     from .compiling import Functions, Recipe, parsed
 
     lines = segment[1]
     known = _functions.get(id(lines))
     if known is None or known[0] is not lines:
-        import ast
-
         if len(_functions) >= _MOST:
             _functions.clear()
         try:
             if how is None:
-                found = Functions(ast.parse("".join(lines)))
+                found = Functions(trees.parse("".join(lines)))
             else:
                 recipe = Recipe(*how)
                 found = Functions(parsed(segment, recipe), recipe)

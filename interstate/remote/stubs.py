@@ -13,6 +13,7 @@ import linecache
 import sys
 from types import CodeType, TracebackType
 
+from . import trees
 from .frames import Frame
 from .lean import suppress
 from .sources import padded, put_into_linecache
@@ -133,7 +134,7 @@ def _compiled(frame: Frame, file: str, what: ast.expr | ast.Raise) -> CodeType:
     names: Any = {"co_name": frame.name, "co_firstlineno": first}
     if _HAS_POSITIONS:
         names["co_qualname"] = frame.qualname
-    return compile(ast.Module(body, []), file, "exec", dont_inherit=True).replace(**names)
+    return trees.compile_tree(ast.Module(body, []), file).replace(**names)
 
 
 def _instruction_at(code: CodeType, position: Any) -> int | None:
@@ -149,7 +150,7 @@ def _instruction_at(code: CodeType, position: Any) -> int | None:
 def _expressions_that_end_at(position: Any, lines: dict[int, str]) -> Iterator[ast.expr]:
     """The expressions of a source that end there, those first that begin there too."""
     try:
-        tree = ast.parse("".join(padded(lines)))
+        tree = trees.parse("".join(padded(lines)))
     except (SyntaxError, ValueError, RecursionError):
         return
     line, end_line, column, end_column = position
