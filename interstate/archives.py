@@ -26,7 +26,7 @@ from typing import IO, NamedTuple, cast
 
 from .platforms import Platform
 from .remote import depot
-from .resolving import Installer, NoPackagesError, Wanted
+from .resolving import Installer, NoPackagesError, Wanted, place_of, shown
 
 LIMIT = 4 << 30  # bytes that are kept
 FRESH = 86400.0  # seconds for which what requirements led to is not asked for again
@@ -153,14 +153,18 @@ class Archives:
     @contextlib.contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
         """Be the only one, of all processes, that makes something; ends when we are closed."""
-        while True:
-            try:
-                with depot.Lock(str(path), fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    yield
-                    return
-            except BlockingIOError:
+        with contextlib.ExitStack() as held:
+            while not self._lock(path, held):
                 if self._closed.wait(_LOOK):
-                    raise NoPackagesError("the executor was shut down meanwhile") from None
+                    raise NoPackagesError("the executor was shut down meanwhile")
+            yield
+
+    @staticmethod
+    def _lock(path: Path, held: contextlib.ExitStack) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            held.enter_context(depot.Lock(str(path), fcntl.LOCK_EX | fcntl.LOCK_NB))
+            return True
+        return False
 
     def _make_either(
         self,
@@ -189,7 +193,7 @@ class Archives:
             if constraints:
                 wanted = wanted._replace(constraints=Path(work, "constraints.txt"))
                 Path(work, "constraints.txt").write_text("\n".join(constraints))
-            names = ", ".join(wanted.requirements)
+            names = shown(wanted.requirements)
             tell(f"resolving {names}")
             self._installer.install(wanted, target)
             tell(f"packing {names}")
@@ -204,9 +208,10 @@ class Archives:
         archives = sorted((self._home / "archives").iterdir(), key=_last_used, reverse=True)
         total = 0
         for path in archives:
-            total += path.stat().st_size
-            if total > LIMIT and now - _last_used(path) > _IN_USE:
-                path.unlink()
+            with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
+                total += path.stat().st_size
+                if total > LIMIT and now - _last_used(path) > _IN_USE:
+                    path.unlink()
         for folder in ("resolved", "work"):
             for path in (self._home / folder).iterdir():
                 if now - _last_used(path) > FRESH:
@@ -279,10 +284,11 @@ def _add(archive: tarfile.TarFile, folder: Path, name: str) -> int:
 
 def _state_of(requirement: str) -> list[int]:
     """When and how large a file is, if the requirement names one: it may be another tomorrow."""
-    if os.sep in requirement and os.path.isfile(requirement):
-        status = os.stat(requirement)
-        return [status.st_mtime_ns, status.st_size]
-    return []
+    path = place_of(requirement)
+    if not os.path.isfile(path):
+        return []
+    status = os.stat(path)
+    return [status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size]
 
 
 def _last_used(path: Path) -> float:

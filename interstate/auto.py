@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 
-from .installed import is_editable
+from .installed import distributions_of, is_editable
 
 
 def requirements_for(module: str) -> tuple[str, ...]:
@@ -19,9 +18,7 @@ def requirements_for(module: str) -> tuple[str, ...]:
         A requirement for each distribution that has some of it, as with namespace packages; none
         where nothing has, or it is installed from a folder that stays where it is.
     """
-    if module not in _distributions():
-        _distributions.cache_clear()  # it may have been installed since
-    return tuple(sorted({_pinned(name) for name in _distributions().get(module, ())} - {""}))
+    return tuple(sorted({_pinned(name) for name in distributions_of(module)} - {""}))
 
 
 def pins() -> tuple[str, ...]:
@@ -42,9 +39,3 @@ def _pinned(name: str) -> str:
     except metadata.PackageNotFoundError:
         return ""
     return "" if is_editable(distribution) else f"{name}=={distribution.version}"
-
-
-@functools.lru_cache(1)
-def _distributions() -> Mapping[str, list[str]]:
-    """The distributions that have a module at the top, by its name."""
-    return metadata.packages_distributions()

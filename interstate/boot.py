@@ -89,6 +89,10 @@ class Stream(Protocol):
         """End it for both ends; who waits in `read` or `write` is woken."""
 
     @property
+    def lost(self) -> bool:
+        """Whether the way to the other end is known to be gone."""
+
+    @property
     def finished(self) -> bool:
         """Whether the other end has ended, in order; else what led to it may be lost."""
 

@@ -31,11 +31,11 @@ def run(hosts: Sequence[Host], via: Sequence[Host] = (), python: str | None = No
         print(_words("this computer", _clean_here()))
         return True
     ssh = SSH(via)
-    try:
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        try:
             said = [*threads.map(lambda host: _clean(ssh, host, boot.prepare(python)), hosts)]
-    finally:
-        ssh.close()
+        finally:
+            ssh.close()  # which ends what is still under way, if this is interrupted
     for line, ok in said:
         print(line, file=sys.stdout if ok else sys.stderr)
     return all(ok for _, ok in said)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -14,9 +13,10 @@ from . import boot
 from .archives import LIMIT, Archive
 from .shipment import packed_program
 
-_PIECE = 1 << 18  # bytes that are sent at once
+_PIECE = 1 << 15  # bytes that are sent at once: a slow line takes them in time
 _READ = 1 << 16
 _LONGEST_LINE = 1 << 20  # bytes
+_ANSWERS = {"alive": 1, "send": 1, "here": 2, "failed": 2, "cleaned": 5}  # how long they are
 
 
 class DepotError(Exception):
@@ -65,16 +65,16 @@ def keep(
     """
     errand = {"do": "keep", "limit": LIMIT, "patience": patience, **archive._asdict()}
     with _Conversation(stream, start, errand, patience) as conversation:
-        if (heard := conversation.hear())[0] == "send":
+        if (heard := conversation.hear("send", "here"))[0] == "send":
             conversation.send(archive.path, tell)
-            heard = conversation.hear()
+            heard = conversation.hear("here")
         return str(heard[1])
 
 
 def clean(stream: boot.Stream, start: boot.Start, patience: float) -> Cleaned:
     """Have all packages removed over there that are not in use; raises as `keep` does."""
     with _Conversation(stream, start, {"do": "clean"}, patience) as conversation:
-        return Cleaned(*conversation.hear()[1:])
+        return Cleaned(*conversation.hear("cleaned")[1:])
 
 
 class _Conversation:
@@ -113,7 +113,7 @@ class _Conversation:
     ) -> None:
         self._end()
 
-    def hear(self) -> tuple[Any, ...]:
+    def hear(self, *hoped_for: str) -> tuple[Any, ...]:
         """Wait for an answer; raises DepotError if it is none that we hope for."""
         while True:
             line, end, rest = self._said.partition(b"\n")
@@ -122,8 +122,10 @@ class _Conversation:
                 answer = _parse(line)
                 if answer[0] == "failed":
                     raise DepotError(str(answer[1]))
-                if answer[0] != "alive":
+                if answer[0] in hoped_for:
                     return answer
+                if answer[0] != "alive":
+                    raise DepotError(f"this is not what is to be said now: {answer[0]}")
                 continue
             data = self._stream.read(_READ)
             if not data or len(self._said) > _LONGEST_LINE:
@@ -135,9 +137,12 @@ class _Conversation:
         """Send a file; who does not want it says why, in what we hear next."""
         sent = 0
         tell(sent)
-        with open(path, "rb") as file, contextlib.suppress(OSError):
+        with open(path, "rb") as file:
             while piece := file.read(_PIECE):
-                self._stream.write(piece)
+                try:
+                    self._stream.write(piece)
+                except OSError:
+                    return
                 self._heard = time.monotonic()
                 sent += len(piece)
                 tell(sent)
@@ -164,8 +169,8 @@ class _Conversation:
 def _parse(line: bytes) -> tuple[Any, ...]:
     try:
         answer = ast.literal_eval(line.decode("ascii"))
-        if isinstance(answer, tuple) and answer:
+        if isinstance(answer, tuple) and len(answer) == _ANSWERS.get(*answer[:1]):
             return answer
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         pass  # it is no answer
     raise DepotError(f"this is no answer: {line[:2000].decode(errors='replace')}")

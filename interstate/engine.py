@@ -28,8 +28,8 @@ from .errors import BrokenSSHExecutor, HostLost, InterstateError
 from .fleet import Fleet
 from .future import RemoteFuture
 from .hosts import Host
-from .link import Arrived, Away, Back, Down, Link, Message, Up
 from .logs import Logs
+from .messages import Arrived, Away, Back, Down, Message, Up
 from .outcome import settle
 from .pool import Pool
 from .remote import wire
@@ -213,7 +213,7 @@ class Engine:
             self._wake = self.pool.wake
         told = self._logs.frames_for(sends)
         for host, calls in sends.items():
-            self._send(self.fleet[host], calls, told.get(host, []))
+            self._send(host, calls, told.get(host, []))
         for command in commands:
             perform = _PERFORM.get(type(command))
             if perform is not None:
@@ -269,8 +269,8 @@ class Engine:
             call.future.wait_anew()
             self._cancel_unwanted(call)
 
-    @staticmethod
-    def _send(link: Link, calls: list[Call], frames: list[bytes]) -> None:
+    def _send(self, host: int, calls: list[Call], frames: list[bytes]) -> None:
+        link = self.fleet[host]
         for call in calls:
             frame = frames_of(call)
             if call.blobs:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from . import boot
 from .hosts import Host
-from .link import BEAT_CHECKS, Deliver, Equip, Link, Patience
+from .link import BEAT_CHECKS, Equip, Link, Patience
+from .messages import Deliver
 
 OPENING = 32  # hosts that are being opened at the same time
 _ENDING = 0.25  # seconds between looks at links that are to end

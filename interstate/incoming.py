@@ -46,7 +46,8 @@ class Incoming:
             self._give_up(obstacle)
 
     def _begin(self, mode: int) -> None:
-        if os.path.basename(self._name) != self._name or self._name in ("", os.curdir, os.pardir):
+        elsewhere = self._name in ("", os.curdir, os.pardir) or "\0" in self._name
+        if elsewhere or os.path.basename(self._name) != self._name:
             raise OSError("its name leads elsewhere")
         folder = tempfile.mkdtemp(prefix="interstate-")
         self._discard = weakref.finalize(self, _abandon, self._open, folder, os.getpid())
@@ -100,7 +101,8 @@ class Incoming:
     def _give_up(self, obstacle: OSError) -> None:
         why = obstacle.strerror or str(obstacle)
         what = f"the file {self._name!r} of {self._size:,} bytes"
-        self._obstacle = f"{what} cannot be kept in {tempfile.gettempdir()}: {why}"
+        where = tempfile.tempdir or "a temporary folder"  # there may be none at all
+        self._obstacle = f"{what} cannot be kept in {where}: {why}"
         if self._discard is not None:
             self._discard()
 

@@ -7,7 +7,7 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from importlib.util import MAGIC_NUMBER
 from typing import Any
@@ -26,16 +26,16 @@ def facts_about(name: str) -> dict[str, Any]:
         return facts | {"stdlib": True}
     if not projects.may_be_own(name) or not projects.is_findable(name):
         return facts
-    distribution = _distribution_of(name)
-    if not distribution:
-        return facts | {"found": True}
-    return facts | {"distribution": distribution, "version": metadata.version(distribution)}
+    for distribution in distributions_of(name):
+        return facts | {"distribution": distribution, "version": metadata.version(distribution)}
+    return facts | {"found": True}
 
 
-def _distribution_of(name: str) -> str:
+def distributions_of(name: str) -> Sequence[str]:
+    """Return the names of the distributions that have some of a module at the top."""
     if name not in _distributions():
         _distributions.cache_clear()  # it may have been installed since
-    return (_distributions().get(name) or [""])[0]
+    return _distributions().get(name, ())
 
 
 @functools.lru_cache(1)

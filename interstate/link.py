@@ -17,8 +17,16 @@ from typing import NamedTuple
 
 from . import boot
 from .blobs import Blob
-from .errors import AuthenticationError, BootError, HostError, HostKeyError, HostLost
+from .errors import (
+    AuthenticationError,
+    BootError,
+    HostError,
+    HostKeyError,
+    HostLost,
+    PackagesError,
+)
 from .hosts import Host
+from .messages import Arrived, Away, Back, Deliver, Down, Up
 from .pauses import pauses
 from .remote import wire
 from .writer import Writer
@@ -31,39 +39,6 @@ _FIRST_ATTEMPT = 3.0  # seconds that the first attempt to get back to a host may
 _PAUSES = 0.1, 5.0  # seconds between attempts: the first and the longest
 
 
-class Up(NamedTuple):
-    """The agent has said HELLO, and calls are to import from these folders over there."""
-
-    hello: boot.Hello
-    path: Sequence[str] = ()
-
-
-class Arrived(NamedTuple):
-    """Frames came in."""
-
-    frames: list[wire.Frame]
-
-
-class Away(NamedTuple):
-    """The connection is lost, for this reason; another one is being opened."""
-
-    why: str
-
-
-class Back(NamedTuple):
-    """The agent has another connection, and nothing is lost."""
-
-
-class Down(NamedTuple):
-    """It is over, and nothing will come any more; of some calls nothing was sent."""
-
-    error: HostError
-    unsent: Sequence[int] = ()
-    asked: bool = False  # the link was closed
-
-
-Message = Up | Arrived | Away | Back | Down
-Deliver = Callable[[int, Message], None]
 Equip = Callable[[int, Host, boot.Hello, boot.Start, boot.Stream], Sequence[str]]
 
 
@@ -271,16 +246,8 @@ class Link:
 
     def _open(self) -> tuple[boot.Stream | None, bytes]:
         """Connect and start the agent; no stream when the link was closed meanwhile."""
-        with self._turn:
-            if self._over:
-                return None, b""
-            deadline = time.monotonic() + self._patience.connect
-            stream = self._connect(deadline)
-            with self._closed_at(stream, deadline):
-                hello, more = self._boot(stream, deadline)
-        begun = time.monotonic()
-        path = self._equip(self.index, self.host, hello, self._start, stream)
-        hello = hello._replace(time=hello.time + time.monotonic() - begun)
+        stream, up, more = self._start_agent()
+        hello = up.hello
         idle_blobs = int(hello.memory * _IDLE_BLOBS)
         writer = Writer(stream, idle_blobs, f"interstate {self.host} writer")
         writer.thread.start()
@@ -289,11 +256,33 @@ class Link:
         with self._lock:
             if not self._over:
                 self._writer, self._opening = writer, False
-                self._deliver(self.index, Up(hello, path))
+                self._deliver(self.index, up)
         if self._writer is None:  # closed just now: an Up must not follow the Down
             writer.close()
             return None, b""
         return stream, more
+
+    def _start_agent(self, again: bool = True) -> tuple[boot.Stream, Up, bytes]:
+        """Connect, and equip the host; again, if the connection was lost while that took long."""
+        with self._turn:
+            if self._over:
+                raise HostLost(self._say("closed while it was not connected"), self.host)
+            deadline = time.monotonic() + self._patience.connect
+            stream = self._connect(deadline)
+            with self._closed_at(stream, deadline):
+                hello, more = self._boot(stream, deadline)
+        begun = time.monotonic()
+        try:
+            path = self._equip(self.index, self.host, hello, self._start, stream)
+        except PackagesError:
+            if not again or not stream.lost:
+                raise
+        else:
+            if not again or not stream.lost:
+                hello = hello._replace(time=hello.time + time.monotonic() - begun)
+                return stream, Up(hello, path), more
+        stream.close()
+        return self._start_agent(again=False)
 
     def _connect(self, deadline: float) -> boot.Stream:
         stream = self._open_stream(self.host, self._start.command, deadline)

@@ -40,11 +40,11 @@ class Plain(Output):
         self._decoders = {stream: _decoder() for stream in _NAMES}
 
     def printed(self, host: Host, call: Call, stream: int, data: bytes) -> None:
-        _write(_NAMES[stream], self._decoders[stream].decode(data))
+        write(_NAMES[stream], self._decoders[stream].decode(data))
 
     def ended(self, call: Call) -> None:
         for stream, decoder in self._decoders.items():
-            _write(_NAMES[stream], decoder.decode(b"", final=True))
+            write(_NAMES[stream], decoder.decode(b"", final=True))
 
 
 class Told(Output):
@@ -119,7 +119,7 @@ class Lines(Output):
         text = "".join(f"{label}{line}\n" for line in lines)
         if text:
             with self._lock:
-                _write(_NAMES[stream], text)
+                write(_NAMES[stream], text)
 
 
 def _nothing() -> None: ...
@@ -129,7 +129,7 @@ def _decoder() -> codecs.IncrementalDecoder:
     return codecs.getincrementaldecoder("utf-8")("replace")
 
 
-def _write(stream: str, text: str) -> None:
+def write(stream: str, text: str) -> None:
     """Write to what is sys.stdout or sys.stderr now, and flush it."""
     file: TextIO | None = getattr(sys, stream)
     if file is None or not text:

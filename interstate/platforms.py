@@ -87,7 +87,8 @@ class Platform(NamedTuple):
         """The X of its glibc 2.X."""
         name, _, version = self.libc.partition(" ")
         minor = version.partition(".")[2].partition(".")[0]
-        return int(minor) if name == "glibc" and minor.isdecimal() else None
+        known = name == "glibc" and minor.isdecimal() and len(minor) < 4  # there is a tag for each
+        return int(minor) if known else None
 
     def _libc_tags(self) -> Iterator[str]:
         if self._glibc is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
+
+from .output import write
 
 _PAUSE = 1.0  # seconds between lines on how much has been sent to a host
 
@@ -31,7 +32,7 @@ class Progress:
         if self._shown:
             with self._lock:
                 self._due[str(whose)] = time.monotonic() + _PAUSE
-                print(f"[interstate] {whose}: {what}", file=sys.stderr, flush=True)
+                write("stderr", f"[interstate] {whose}: {what}\n")
 
     def sent(self, whose: object, done: int, total: int) -> None:
         """So many bytes of so many have been sent to a host; not each time is told."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import time
@@ -20,11 +21,12 @@ from .errors import PackagesError
 from .hosts import Host
 from .platforms import Platform
 from .progress import Progress, megabytes
-from .resolving import NoPackagesError
+from .resolving import NoPackagesError, shown
 
 AUTO: Final = "auto"
 _log = logging.getLogger("interstate")
 _AT_ONCE = 32  # hosts that are talked with about packages at the same time
+_HOLDS = 30.0  # seconds for which others are told the same when packages cannot be had
 _SILENCE = 15.0  # seconds without a sign of life that are the least to be patient with
 
 Beside = Callable[[object, Host, str, float], boot.Stream]
@@ -37,6 +39,22 @@ class _Post(NamedTuple):
     hello: boot.Hello
     start: boot.Start
     stream: boot.Stream
+
+
+class _Making(NamedTuple):
+    """An archive that is being made, or was."""
+
+    since: float  # when that began, by the monotonic clock
+    made: Future[Archive]
+
+    @property
+    def is_void(self) -> bool:
+        """Whether to make it anew: it was removed since, or failed, as for want of a network."""
+        if not self.made.done():
+            return False
+        if self.made.exception() is not None:
+            return time.monotonic() - self.since > _HOLDS
+        return not os.path.exists(self.made.result().path)
 
 
 class Provision:
@@ -64,7 +82,7 @@ class Provision:
         self._archives = Archives()
         self._turn = threading.Semaphore(_AT_ONCE)
         self._lock = threading.Lock()  # guards the next
-        self._made: dict[object, Future[Archive]] = {}
+        self._made: dict[object, _Making] = {}
         self._posts: dict[int, _Post] = {}  # by the hosts' indices
 
     def close(self) -> None:
@@ -130,11 +148,11 @@ class Provision:
             if archive.second_choice:
                 _log.warning(
                     "%s: there is no %s for %s; what calls import there is older",
-                    post.host, ", ".join(requirements), platform,
+                    post.host, shown(requirements), platform,
                 )  # fmt: skip
             return self._keep(archive, post)
         except NoPackagesError as error:
-            what = f"no packages ({', '.join(requirements)}) for {platform}: {error}"
+            what = f"no packages ({shown(requirements)}) for {platform}: {error}"
         except (depot.DepotError, boot.NoAgentError) as error:
             what = f"its packages could not be put there: {error}"
         except OSError as error:
@@ -166,14 +184,13 @@ class Provision:
         """The packages for a platform, which are made once; others wait for who makes them."""
         key = (*requirements, bool(constraints)), platform
         with self._lock:
-            made = self._made.get(key)
-            if made is None:
-                made, ours = self._made.setdefault(key, Future()), True
-            else:
-                ours = False
+            making = self._made.get(key)
+            ours = making is None or making.is_void
+            if making is None or ours:
+                making = self._made[key] = _Making(time.monotonic(), Future())
         if ours:
-            self._make(made, requirements, platform, constraints, instead)
-        return made.result()
+            self._make(making.made, requirements, platform, constraints, instead)
+        return making.made.result()
 
     def _make(
         self,

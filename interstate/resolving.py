@@ -15,6 +15,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from .platforms import Platform
 
@@ -33,6 +34,9 @@ _ENVIRONMENT = {
     "PIP_ROOT_USER_ACTION": "ignore",
     "PIP_USER": "0",
 }
+_PLACE = re.compile(r"(?:[\w.-]+\s*(?:\[[^]]*\])?\s*@\s*)?((?:\w+\+)?\w+:[^\s;#?]+)")
+_ARCHIVE = (".whl", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz")
+_SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _MOST = 2000  # characters of what they say that are passed on
 
@@ -77,6 +81,7 @@ class Installer:
         platform = wanted.platform
         if platform.obstacle:
             raise NoPackagesError(platform.obstacle)
+        check_built([*filter(is_to_be_built, wanted.requirements)])
         uv = find_uv() if platform.uv_name else None
         if uv is not None:
             self._run_uv(uv, wanted, target)
@@ -99,6 +104,7 @@ class Installer:
     def _run_pip(self, wanted: Wanted, target: Path) -> None:
         """Choose wheels, then install them: only so does pip mind which Pythons they are for."""
         wheels, log = target.with_name("wheels"), target.with_name("pip.log")
+        wheels.mkdir()
         status, said = self._run(pip_command("download", wanted, wheels, log))
         if status:
             reason = _pips_reason(said)
@@ -106,7 +112,11 @@ class Installer:
             if lacking:
                 reason = f"no wheel of {lacking} fits; pip says: {reason}"
             raise NoPackagesError(reason)
-        names = sorted(path.name.split("-", 2) for path in wheels.iterdir())
+        found = sorted(path.name for path in wheels.iterdir())
+        if not found:
+            return  # by their markers, that platform needs none
+        check_built([name for name in found if not name.endswith(".whl")])
+        names = (name.split("-", 2) for name in found)
         chosen = wanted._replace(requirements=tuple(f"{name}=={v}" for name, v, _ in names))
         status, said = self._run(pip_command("install", chosen, target, log))
         if status:
@@ -151,6 +161,39 @@ def find_uv() -> str | None:
 def has_pip() -> bool:
     """Whether this Python has pip."""
     return importlib.util.find_spec("pip") is not None
+
+
+def place_of(requirement: str) -> str:
+    """The path of a requirement that is one, or its URL; "" where it is had by its name."""
+    url = _PLACE.match(requirement)
+    if url is not None:
+        scheme, _, rest = url[1].partition(":")
+        local = unquote(re.sub("^//(localhost)?(?=/)", "", rest))
+        return local if scheme == "file" else url[1]
+    path = re.sub(r"\[[^]]*\]$", "", requirement)
+    looks_like_it = os.sep in path or path.startswith(".") or path.endswith(_ARCHIVE)
+    return path if looks_like_it and os.path.exists(path) else ""
+
+
+def is_to_be_built(requirement: str) -> bool:
+    """Whether a requirement is a folder, a repository, or an archive other than a wheel."""
+    place = place_of(requirement)
+    if "://" in place and not place.endswith(_ARCHIVE):
+        return "+" in place.partition(":")[0]
+    return bool(place) and not place.endswith(".whl")
+
+
+def check_built(to_be_built: Sequence[str]) -> None:
+    """Raise NoPackagesError if there are any."""
+    if to_be_built:
+        raise NoPackagesError(
+            f"{shown(to_be_built)} is no wheel, and nothing is built: make one, as by `pip wheel`"
+        )
+
+
+def shown(requirements: Sequence[str]) -> str:
+    """Requirements in words, without the passwords of URLs."""
+    return _SECRET.sub("…", ", ".join(requirements))
 
 
 def pip_command(action: str, wanted: Wanted, folder: Path, log: Path) -> list[str]:

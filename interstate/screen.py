@@ -15,7 +15,7 @@ PAUSE = 1.0  # seconds from one state of a line that is being written over to th
 _HIGHEST = 64  # lines that one may go back up
 _CUT = 32  # characters: no control sequence that we know is longer
 
-_CONTROL = re.compile(r"(\n|\r|\x1b(?:\[[0-?]*[ -/]*[@-~]|[^\[\]\r\n]))")
+_CONTROL = re.compile(r"(\n|\r|\x1b(?:\[[0-?]*[ -/]*[@-~]?|[^\[\]\r\n]))")
 _BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*)?\Z")
 _UP = re.compile(r"\x1b\[(\d{0,4})A")
 

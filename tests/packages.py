@@ -126,6 +126,10 @@ class Process:
         raise NotImplementedError
 
     @property
+    def lost(self) -> bool:
+        raise NotImplementedError
+
+    @property
     def finished(self) -> bool:
         raise NotImplementedError
 

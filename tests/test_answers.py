@@ -206,3 +206,9 @@ def test_what_is_not_a_question_is_passed_on_all_the_same(agent: Agent) -> None:
     found = agent.ask("nonsense")
     agent.answer(1, ("error", "what?"))
     assert found == [(("error", "what?"), b"")]
+
+
+def test_a_name_that_is_too_long_is_asked_of_nobody(agent: Agent) -> None:
+    with pytest.raises(OSError, match="too long"):
+        agent.door.ask("data", "mine", "x" * served.LONGEST)
+    assert not agent.said

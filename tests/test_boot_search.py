@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import interstate
-from interstate import BootError, Host, SSHExecutor
+from interstate import BootError, Host, SSHExecutor, boot
 
 from . import pythons, worlds
 from .sshd import Keys, Sshd
@@ -175,6 +174,14 @@ def test_one_without_a_number_will_do(name: str, world: World) -> None:
 # ------------------------------------------------------------------------------ login shells
 
 
+@pytest.mark.parametrize("python", [None, "~/my env/bin/python"])
+def test_the_line_has_nothing_that_a_shell_takes_in_its_own_way(python: str | None) -> None:
+    command = boot.prepare(python).command
+    assert not set(command) & set("!\\\n\r\0")
+    outside = command.split("'")[::2]
+    assert "".join(outside).split() == ["exec", "/bin/sh", "-c"]
+
+
 SHELLS = ["sh", "dash", "bash", "zsh", "fish", "csh"]
 
 
@@ -255,7 +262,7 @@ def test_what_is_named_and_not_there_is_told(named: str, world: World) -> None:
 @pytest.mark.parametrize("named", ["", "it's", "a\\b", "wow!", "a\nb"])
 def test_what_no_shell_may_be_told_is_refused_at_once(named: str) -> None:
     with pytest.raises(ValueError, match="python="):
-        interstate.boot.prepare(named)
+        boot.prepare(named)
 
 
 def test_a_real_venv_is_named_by_its_folder(tmp_path: Path, sshd: Sshd) -> None:

@@ -26,7 +26,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from interstate import boot
 from interstate.errors import AuthenticationError, ConnectError
 from interstate.hosts import Host
-from interstate.link import Arrived, Away, Back, Down, Link, Message, Patience, Up
+from interstate.link import Link, Patience
+from interstate.messages import Arrived, Away, Back, Down, Message, Up
 from interstate.remote import payload, wire
 from interstate.remote.hello import hello
 from interstate.remote.ledger import Ledger
@@ -447,6 +448,10 @@ class Talker:
 
     def close(self) -> None:
         self._closed.set()
+
+    @property
+    def lost(self) -> bool:
+        return False
 
     @property
     def finished(self) -> bool:

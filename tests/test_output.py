@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import interstate
@@ -177,6 +177,7 @@ def test_whole_lines_are_shown_as_they_are_wherever_they_are_cut(
     assert shown(*pieces) == text.removesuffix("\n").split("\n") if text else not shown(*pieces)
 
 
+@example("\x1b[\x1b0A", [])
 @given(st.text(alphabet="ab\r\n\x1b[A0m;", max_size=60), st.lists(st.integers(0, 60), max_size=8))
 def test_no_control_sequence_is_left_but_those_of_colours(text: str, cuts: list[int]) -> None:
     ends = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})

@@ -6,7 +6,6 @@ import itertools
 import os
 import re
 import shutil
-import statistics
 import threading
 import time
 import zipfile
@@ -133,20 +132,6 @@ def test_a_host_gets_the_wheels_of_its_own_python(
         pytest.skip(why_not(version))
     _, value, ran_on = place.run(real_host, determinant, "numpy", python=place.like(python))
     assert (value, ran_on) == ("5.000", version)
-
-
-def test_the_second_start_takes_little_longer_than_one_without_packages(
-    real_host: Host, place: Place
-) -> None:
-    def seconds(*packages: str) -> float:
-        begun = time.perf_counter()
-        assert place.run(real_host, os.getpid, *packages)
-        return time.perf_counter() - begun
-
-    place.run(real_host, determinant, "numpy")
-    pairs = [(seconds("numpy"), seconds()) for _ in range(7)]
-    with_packages, without = (statistics.median(times) for times in zip(*pairs, strict=True))
-    assert with_packages - without < 0.3
 
 
 # ----------------------------------------------------------------- with small wheels

@@ -37,6 +37,10 @@ class Stream:
     def pump(self, receive: object) -> None: ...
 
     @property
+    def lost(self) -> bool:
+        return False
+
+    @property
     def finished(self) -> bool:
         return False
 

@@ -141,7 +141,7 @@ class Answered:
         error: What was printed as an error.
     """
 
-    finished = True
+    finished = lost = True
 
     def __init__(self, start: boot.Start, output: bytes, error: bytes) -> None:
         self.error = error.decode()

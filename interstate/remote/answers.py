@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MOST_DATA = 1 << 28  # bytes of data files; what came first is forgotten first
 SMALL = 1 << 14  # bytes: an answer that is larger is in a file in memory
-_LONGEST = 1 << 14  # bytes of a question
 _RIGHTS = socket.CMSG_SPACE(array.array("i").itemsize)
 
 
@@ -132,7 +131,7 @@ class Answers:
 
     def _hear(self) -> None:
         try:
-            message, ancillary, _, _ = self._door.recvmsg(_LONGEST, _RIGHTS)
+            message, ancillary, _, _ = self._door.recvmsg(served.LONGEST, _RIGHTS)
         except BlockingIOError:
             return
         question = message[1:]

@@ -32,6 +32,7 @@ removed whenever no call runs, by `interstate clean` or by hand: what is needed
 again is had again.
 """
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache of Interstate's.\n"
+_LABELS = {"README": _README, "CACHEDIR.TAG": _TAG}
 KEY = 32  # hexadecimal digits
 _HEX = frozenset("0123456789abcdef")
 _BEAT = 1.0  # seconds between signs of life
@@ -100,13 +101,11 @@ class Depot:
             how: How to lock it; raises BlockingIOError if that is not to wait for who changes it.
         """
         folder = os.path.join(self._packages, key)
-        try:
-            with Lock(f"{folder}.lock", how) as lock:
-                if os.path.isdir(folder):
-                    lock.stamp()
-                    return folder
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # nor is the folder that they are all in
+        nowhere = suppress(FileNotFoundError, NotADirectoryError)  # nor is what they are all in
+        with nowhere, Lock(f"{folder}.lock", how) as lock:
+            if os.path.isdir(folder):
+                lock.stamp()
+                return folder
         return None
 
     def add(self, key: str, size: int, limit: int, archive: Archive) -> str:
@@ -241,13 +240,13 @@ class Archive:
     def __init__(self, size: int, patience: float) -> None:
         self._left = size
         self._patience = patience
-        self._heard: float | None = None  # while it is coming
+        self._since: float | None = None  # when we began to wait for the next of it
 
     def beat(self, *_: object) -> None:
         """Say that we are there, and see that what is to come does come; a signal's handler."""
-        heard = self._heard
-        if heard is not None and time.monotonic() - heard > self._patience:
-            self._heard = None  # nobody need be told twice
+        since = self._since  # None while a slow disk is what takes long
+        if since is not None and time.monotonic() - since > self._patience:
+            self._since = None  # nobody need be told twice
             raise _Silence(f"nothing came for {self._patience:g} s")
         with suppress(OSError):  # who is not there any more sends nothing either
             _say("alive")
@@ -258,7 +257,6 @@ class Archive:
         import tarfile
 
         self._digest = hashlib.sha256()
-        self._heard = time.monotonic()
         _say("send")
         with tarfile.open(fileobj=self, mode="r|gz", bufsize=_PIECE) as archive:  # type: ignore[call-overload]
             for member in archive:
@@ -269,15 +267,15 @@ class Archive:
                     _write(path, _pieces(archive.extractfile(member)), member.mode & 0o777)
         while self.read(_PIECE):
             pass
-        self._heard = None
         if self._digest.hexdigest()[: len(digest)] != digest:
             raise OSError("what came is not what was sent")
 
     def read(self, size: int) -> bytes:
+        self._since = time.monotonic()
         data = os.read(0, min(size, self._left)) if self._left else b""
+        self._since = None
         if not data and self._left:
             raise EOFError("the connection ended before all had come")
-        self._heard = time.monotonic()
         self._left -= len(data)
         self._digest.update(data)
         return data
@@ -334,6 +332,8 @@ def cache_home() -> str:
 
 def make_home(home: str) -> None:
     """Make the caches' folder, which only its owner may have to do with."""
+    if not os.path.isabs(home):
+        raise OSError(ENOENT, "you have no home directory, so set XDG_CACHE_HOME", home)
     os.makedirs(os.path.dirname(home), exist_ok=True)
     try:
         os.mkdir(home, 0o700)
@@ -344,7 +344,7 @@ def make_home(home: str) -> None:
 
 def label(home: str) -> None:
     """Have it said in the caches' folder what it is."""
-    for name, text in (("README", _README), ("CACHEDIR.TAG", _TAG)):
+    for name, text in _LABELS.items():
         path = os.path.join(home, name)
         if not os.path.exists(path):
             with suppress(FileExistsError):
@@ -356,8 +356,11 @@ def unlabel(home: str) -> None:
     with suppress(OSError):  # somebody has use for it, or it is not there
         if "packages" in os.listdir(home):
             os.rmdir(os.path.join(home, "packages"))
-        if set(os.listdir(home)) <= {"README", "CACHEDIR.TAG"}:
-            remove_tree(home)
+        left = os.listdir(home)
+        if set(left) <= _LABELS.keys():
+            for name in left:
+                os.unlink(os.path.join(home, name))
+            os.rmdir(home)  # unless somebody has just begun to use it
 
 
 def _write(path: str, pieces: Any, mode: int = 0o644) -> None:
@@ -383,12 +386,9 @@ def _pieces(file: Any) -> Iterator[bytes]:
 
 
 def _names(folder: str) -> list[str]:
-    try:
+    with suppress(FileNotFoundError):
         return os.listdir(folder)
-    except OSError as error:
-        if error.errno != ENOENT:
-            raise
-        return []
+    return []
 
 
 def size_of(folder: str) -> int:

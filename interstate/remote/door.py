@@ -25,10 +25,12 @@ class Door:
         Raises:
             OSError: There is nobody to ask any more.
         """
+        message = served.ASK + served.question(*words)
+        if len(message) > served.LONGEST:
+            raise OSError("its name is too long")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             rights = array.array("i", [theirs.fileno()])
-            message = served.ASK + served.question(*words)
             self._door.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
             theirs.close()
             content, ancillary, _, _ = ours.recvmsg(_READ, _RIGHTS, socket.MSG_CMSG_CLOEXEC)

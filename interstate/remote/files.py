@@ -18,7 +18,8 @@ from .lean import pickle, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import weakref
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Any, NoReturn, Union
 
@@ -58,7 +59,7 @@ class File:
 
     def __init__(self, path: Named) -> None:
         self.path = _absolute(path)
-        self._discard: Callable[[], object] | None = None  # removes the folder that it is in
+        self._discard: weakref.finalize[..., File] | None = None  # removes its folder
         self._held: int | None = None
         check_kind(os.stat(self.path), self.path)
         if current.function is not None:
@@ -92,9 +93,13 @@ class File:
         if self._discard is None:
             _copy(self.path, target)
             return target
+        stays = os.path.samefile(target.parent, self.path.parent)
         _move(self.path, target)
         self.path, discard, self._discard = target, self._discard, None
-        discard()
+        if stays:
+            discard.detach()
+        else:
+            discard()
         return target
 
     def __fspath__(self) -> str:
@@ -138,7 +143,7 @@ class File:
         return again
 
 
-def make_temporary(file: File, discard: Callable[[], object]) -> None:
+def make_temporary(file: File, discard: weakref.finalize[..., File]) -> None:
     """Let a File be one that is not to stay.
 
     Args:

@@ -51,8 +51,7 @@ class HostFile:
         self._unpacker = Unpacker()
         self._file: int | None = None
         try:
-            with suppress(FileExistsError):
-                os.mkdir(places.folder, 0o700)
+            _make_folder()
             os.mkdir(os.path.dirname(self._path), 0o700)
             _check_room(self._size)
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -117,6 +116,14 @@ class HostFile:
         where = os.path.dirname(places.folder)
         why = obstacle.strerror or str(obstacle)
         self.give_up(f"{self._what} of {self._size:,} bytes cannot be kept in {where}: {why}")
+
+
+def _make_folder() -> None:
+    try:
+        os.mkdir(places.folder, 0o700)
+    except FileExistsError:  # was it us, or who saw its name, and that it was cleared away?
+        if os.lstat(places.folder).st_uid != os.geteuid():
+            raise
 
 
 def _check_room(size: int) -> None:

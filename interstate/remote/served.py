@@ -52,6 +52,7 @@ UNCHANGED = 3  # what you have holds on, until other calls come
 
 ASK, FORGET = b"?", b"!"  # what a worker's message to its agent begins with; then the question
 
+LONGEST = 1 << 14  # bytes of such a message
 MOMENT = 1.0  # seconds
 STAMP = 16  # bytes, of what may change: if it is the same, the content is
 

@@ -118,9 +118,14 @@ class Stream:
             raise ConnectionResetError("the connection to the host was lost") from error
         if not sent:
             raise BrokenPipeError("the command over there takes no more input")
-        if not self._transport.is_active():  # then paramiko drops what it is given, silently
+        if self.lost:  # then paramiko drops what it is given, silently
             raise ConnectionResetError("the connection to the host was lost")
         return sent
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is known to be gone."""
+        return not self._transport.is_active()
 
     @property
     def finished(self) -> bool:

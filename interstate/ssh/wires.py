@@ -63,6 +63,8 @@ class _Socket(socket.socket):
     def writable(self) -> bool:
         """Whether a few kilobytes can be sent without waiting."""
         if self._poll is None:
+            if self.fileno() < 0:
+                return False  # it was closed before anything was sent
             self._poll = select.poll()
             self._poll.register(self, select.POLLOUT)
         return [event for _, event in self._poll.poll(0)] == [select.POLLOUT]

@@ -15,7 +15,20 @@ from typing import Any, NoReturn
 
 import interstate
 
-from . import bulk, capturing, failures, fleet, growth, latency, links, once, rates, report, uneven
+from . import (
+    bulk,
+    capturing,
+    failures,
+    fleet,
+    foreign,
+    growth,
+    latency,
+    links,
+    once,
+    rates,
+    report,
+    uneven,
+)
 from .place import Place
 
 _LIMIT = 300.0  # seconds that a row may take, if _LIMITS has no other
@@ -24,6 +37,9 @@ _AGAIN = 10.0  # seconds after which what still waits then is interrupted, too
 
 ROWS: dict[str, Callable[[Place], report.Row]] = {
     "first-result": latency.first_result,
+    "other-python": foreign.other_python,
+    "packages-again": foreign.packages_again,
+    "own-package": foreign.own_package,
     "one-call": latency.one_call,
     "no-op-rate": rates.no_op_rate,
     "map-rate": rates.map_rate,
