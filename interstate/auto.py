@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import metadata
 
-from .installed import distributions_of, is_editable
+from .installed import distributions_of, requirement_for
 
 
 def requirements_for(module: str) -> tuple[str, ...]:
@@ -16,21 +16,26 @@ def requirements_for(module: str) -> tuple[str, ...]:
 
     Returns:
         A requirement for each distribution that has some of it, as with namespace packages; none
-        where nothing has, or it is installed from a folder that stays where it is.
+        where nothing has, or it was installed from a folder.
     """
     return tuple(sorted({_pinned(name) for name in distributions_of(module)} - {""}))
 
 
 def pins() -> tuple[str, ...]:
-    """Return all that is installed here, as requirements."""
+    """Return all that is installed here from an index, as requirements."""
     names = {each.metadata["Name"] for each in metadata.distributions()}
-    return tuple(sorted({_pinned(name) for name in names if name} - {""}))
+    every = {_pinned(name) for name in names if name}
+    return tuple(sorted(each for each in every if "==" in each))
 
 
 def not_newer(requirements: Sequence[str]) -> tuple[str, ...]:
-    """Return requirements for these versions or older ones."""
-    names = (requirement.split("==", 1) for requirement in requirements)
-    return tuple(f"{name}<={version.partition('+')[0]}" for name, version in names)
+    """Return requirements for these versions or older ones, as far as they are from an index."""
+    return tuple(map(_not_newer, requirements))
+
+
+def _not_newer(requirement: str) -> str:
+    name, exactly, version = requirement.partition("==")
+    return f"{name}<={version.partition('+')[0]}" if exactly else requirement
 
 
 def _pinned(name: str) -> str:
@@ -38,4 +43,4 @@ def _pinned(name: str) -> str:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         return ""
-    return "" if is_editable(distribution) else f"{name}=={distribution.version}"
+    return requirement_for(distribution)

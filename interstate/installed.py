@@ -63,9 +63,29 @@ def metadata_of_own(name: str) -> dict[str, str] | None:
 
 def is_editable(distribution: metadata.Distribution) -> bool:
     """Whether a distribution is the user's own, installed from a folder that stays where it is."""
-    url = distribution.read_text("direct_url.json")
+    url = _direct_url_of(distribution)
     if url is not None:
-        info = json.loads(url).get("dir_info", {})
+        info = url.get("dir_info", {})
         return bool(info.get("editable")) if isinstance(info, dict) else False
     where = str(distribution.locate_file("_"))
     return projects.is_own_path(where)  # beside the modules: an egg-info in a checkout
+
+
+def requirement_for(distribution: metadata.Distribution) -> str:
+    """Return what to install to have the same, from where it is from; "" if that is no wheel.
+
+    What was not chosen from an index is not asked of one: another one may have that name there.
+    """
+    name, url = distribution.metadata["Name"], _direct_url_of(distribution)
+    if is_editable(distribution):
+        return ""
+    if url is None:
+        return f"{name}=={distribution.version}"
+    return f"{name} @ {url['url']}" if str(url.get("url", "")).endswith(".whl") else ""
+
+
+def _direct_url_of(distribution: metadata.Distribution) -> dict[str, Any] | None:
+    """Where it is from, if that is no index; see PEP 610."""
+    text = distribution.read_text("direct_url.json")
+    found = None if text is None else json.loads(text)
+    return found if isinstance(found, dict) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -560,6 +561,24 @@ def test_what_is_not_to_be_had_for_the_host_says_why_where_it_is_imported(
         place.run(loopback_host, version_of_tiny, packages="auto")
     with pytest.raises(ModuleNotFoundError, match="nowhere"):
         place.run(loopback_host, import_nowhere, packages="auto")
+
+
+@pytest.mark.parametrize("kind", ["archive_info", "vcs_info", "dir_info"])
+def test_what_is_not_from_an_index_is_not_asked_of_one(
+    loopback_host: Host, place: Place, wheels: Path, site: Path, tmp_path: Path, kind: str
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    own = make_wheel(private, "tiny", "1.0")
+    install_here(site, own)
+    url = own.as_uri() if kind == "archive_info" else "https://nowhere.invalid/tiny"
+    (site / "tiny-1.0.dist-info" / "direct_url.json").write_text(json.dumps({"url": url, kind: {}}))
+    make_wheel(wheels, "tiny", "1.0", files={"tiny.py": b"VERSION = 'of somebody else'"})
+    if kind == "archive_info":
+        assert place.run(loopback_host, version_of_tiny, packages="auto")[0] == "1.0"
+    else:
+        with pytest.raises(ModuleNotFoundError, match="tiny"):
+            place.run(loopback_host, version_of_tiny, packages="auto")
 
 
 def test_an_older_version_will_do_where_that_of_here_is_not_to_be_had_and_a_warning_says_so(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -254,6 +255,36 @@ def test_a_connection_that_is_lost_meanwhile_is_made_anew(
         host, packages = proxy.host, ["thing"]
         assert interstate.execute(job, host=host, python=python, packages=packages) == "1.0"
     assert cuts == [1]
+
+
+def test_a_network_that_freezes_while_they_are_sent_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loopback_host: Host
+) -> None:
+    def install(self: Installer, wanted: Wanted, target: Path) -> None:
+        (target / "large").write_bytes(os.urandom(8_000_000))
+
+    def keep(stream: Any, start: boot.Start, archive: Archive, patience: float, _: Any) -> str:
+        def tell(sent: int) -> None:
+            if sent > 1_000_000:
+                proxy.freeze()
+
+        stream._transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return real(stream, start, archive, patience, tell)
+
+    real = depot.keep
+    monkeypatch.setattr(depot, "keep", keep)
+    monkeypatch.setattr(provision, "_SILENCE", 1.0)
+    monkeypatch.setattr(Installer, "install", install)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "here"))
+    python = wrapped(tmp_path / "python", sys.executable, XDG_CACHE_HOME=str(tmp_path / "there"))
+    proxy = Proxy(loopback_host, tmp_path)
+    proxy._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    options: dict[str, Any] = {"python": python, "packages": ["thing"], "connect_timeout": 3.0}
+    begun = time.monotonic()
+    with proxy, interstate.SSHExecutor(proxy.host, **options) as executor:
+        error = executor.submit(os.getpid).exception(30.0)
+        assert isinstance(error, interstate.HostError)
+    assert time.monotonic() - begun < 25.0
 
 
 # -------------------------------------------------------------------------- over there

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 _VERSION = 2  # of marshal: equal code always gives equal bytes
 _MOST = 4096  # code objects that are remembered
+_MOST_TREES = 64  # of texts: one may be large
+_MOST_REBUILT = 256
 _known: dict[int, Any] = {}  # by id: code, and what it is reduced to
 _functions: dict[int, Any] = {}  # by id: lines, and the Functions in them
+_rebuilt: dict[tuple[Any, ...], Any] = {}  # by what came: code, and the source that came with it
 _NOT_KNOWN = "its source is not known: it was generated, or typed where nothing is kept"
 _NOT_ITS = "its source does not compile to what runs: a tool has changed one of them"
 _NOT_FOUND = re.compile(r"Can't get attribute '([\w.]+)' on <module '([\w.]+)'")
@@ -51,6 +54,21 @@ def rebuild_code(
     Raises:
         PythonVersionError: This Python cannot run it.
     """
+    came = python, magic, bytecode, name  # call after call has the same function with it
+    known = _rebuilt.get(came)
+    if known is None or known[1:] != (segment, how):
+        if len(_rebuilt) >= _MOST_REBUILT:
+            _rebuilt.clear()
+        known = _rebuilt[came] = _rebuild(*came, segment, how), segment, how
+    code: CodeType = known[0]
+    if segment is not None:
+        sources.show_in_linecache(code.co_filename, segment)
+    return code
+
+
+def _rebuild(
+    python: str, magic: bytes, bytecode: bytes, name: str, segment: Segment | None, how: How
+) -> CodeType:
     if magic == MAGIC_NUMBER:
         code: CodeType = marshal.loads(bytecode)  # noqa: S302  # from whose account this is
     else:
@@ -120,7 +138,7 @@ def _functions_of(segment: Segment, how: How | None) -> Functions | None:
     lines = segment[1]
     known = _functions.get(id(lines))
     if known is None or known[0] is not lines:
-        if len(_functions) >= _MOST:
+        if len(_functions) >= _MOST_TREES:
             _functions.clear()
         try:
             if how is None:

@@ -95,7 +95,7 @@ def _special(field: Any) -> dict[str, Any]:
 def make_dataclass(kind: Any, parameters: dict[str, bool], fields: dict[str, Any]) -> None:
     """Generate what `dataclass` does, for a class that has the rest."""
     annotations, module = vars(kind).get("__annotations__", {}), kind.__module__
-    slots = {n: vars(kind)[n] for n in fields if _is_slot(vars(kind).get(n))}
+    before = {n: vars(kind)[n] for n in fields if n in vars(kind)}  # may have been changed
     keywords = [n for n, (_, special) in fields.items() if special.get("kw_only")]
     try:
         kind.__annotations__ = {n: _sorted(s, annotations[n]) for n, (s, _) in fields.items()}
@@ -103,13 +103,16 @@ def make_dataclass(kind: Any, parameters: dict[str, bool], fields: dict[str, Any
         for name, (sort, special) in fields.items():
             if sort != "_FIELD_CLASSVAR" and special:
                 setattr(kind, name, _field(special))
-            elif name in slots:
+            elif _is_slot(before.get(name)):
                 delattr(kind, name)
         _apply(kind, parameters, keywords)
     finally:
         kind.__annotations__, kind.__module__ = annotations, module
-    for name, slot in slots.items():
-        setattr(kind, name, slot)
+    for name in fields:
+        if name in before:
+            setattr(kind, name, before[name])
+        elif name in vars(kind):
+            delattr(kind, name)
 
 
 def _apply(kind: Any, parameters: dict[str, bool], keywords: list[str]) -> None:

@@ -28,6 +28,7 @@ READ = 1 << 16  # bytes at once
 SOON = 1.0  # seconds after which an ACK says that bytes have come, however few they are
 _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
 _RIGHTS = socket.CMSG_SPACE(2 * array.array("i").itemsize)
+_AT_FIRST = 1200.0  # seconds between signs of life, until we are told: packages may take long
 
 
 class Session:
@@ -64,7 +65,7 @@ class Session:
         self._sink_watched = False
         self._heard = self._said = time.monotonic()
         self._ack_due = float("inf")
-        self._heartbeat = float("inf")
+        self._heartbeat = _AT_FIRST
         self._reconnect = 0.0
         self._lost = 0.0  # when the channel was
         self._way: socket.socket | None = None  # to the process that the channel came by

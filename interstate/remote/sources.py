@@ -29,20 +29,17 @@ _known: dict[int, Any] = {}  # by id: code, and its Segment or None
 _compiled: dict[str, tuple[list[str], list[CodeType]]] = {}  # file -> its lines, all that is there
 
 
-def note(code: CodeType, segment: Segment, how: Any) -> None:
-    """Know the lines of code that came with them, and how it was to be compiled."""
-    _note(code, segment, how, True)
-    show_in_linecache(code.co_filename, segment)
+def note(code: CodeType, segment: Segment, how: Any, outermost: bool = True) -> None:
+    """Know the lines of code that came with them, and how it was to be compiled.
 
-
-def _note(code: CodeType, segment: Segment, how: Any, outermost: bool) -> None:
-    """Know them for as long as the code is there, and for that within it."""
+    They are known for as long as the code is there, and for that within it.
+    """
     key = id(code)
     forget = weakref.ref(code, lambda _: _came.pop(key, None))
     _came[key] = forget, segment, how, outermost
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            _note(constant, segment, how, False)
+            note(constant, segment, how, False)
 
 
 def how_noted(code: CodeType) -> Any:
@@ -167,9 +164,10 @@ def show_in_linecache(file: str, segment: Segment) -> None:
     if not alarm.enabled and linecache.getlines(file) and file not in _shown:
         return
     first, lines = segment
-    shown = _shown.setdefault(file, {})
-    shown.update(enumerate(lines, first))
-    put_into_linecache(file, shown)
+    shown, new = _shown.setdefault(file, {}), dict(enumerate(lines, first))
+    if file not in linecache.cache or not new.items() <= shown.items():
+        shown.update(new)
+        put_into_linecache(file, shown)
 
 
 def put_into_linecache(file: str, lines: dict[int, str]) -> None:

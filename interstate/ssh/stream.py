@@ -38,6 +38,7 @@ class Stream:
         self._transport = transport
         self._inbox = inbox
         self._guest = guest
+        self._sending = False
 
     @classmethod
     def start(
@@ -95,8 +96,12 @@ class Stream:
             OSError: The connection is gone, so it cannot be said how much of it arrived.
         """
         view = memoryview(data).cast("B")
-        while view:
-            view = view[self._send(view) :]
+        self._sending = True
+        try:
+            while view:
+                view = view[self._send(view) :]
+        finally:
+            self._sending = False
 
     def write_now(self, data: bytes) -> bool:
         """Send all of data if that cannot block; return whether it was sent.
@@ -135,13 +140,16 @@ class Stream:
     def close(self) -> None:
         """End the connection to the host at once; hops stay.  Any thread, any number of times.
 
-        A guest ends its own command's input and output only.
+        A guest ends its own command's input and output only, unless a write is stuck: nothing could
+        be said on that connection, and nothing else ends the write.
         """
         self._inbox.close()
-        if self._guest:
-            self._channel.close()
-        else:
+        stuck = self._sending and not self._transport.writable()
+        if not self._guest or stuck:
             self._transport.close()
+        else:
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # it has ended
+                self._channel.close()
 
 
 class _Window:
