@@ -67,7 +67,7 @@ class AsImported:
         self._looked: set[str] = set()
         self._seen: dict[str, _Seen] = {}
         self._sources: dict[str, tuple[ModuleSpec, Source]] = {}
-        self._files: dict[str, tuple[tuple[int, int], Source]] = {}  # of those not imported
+        self._files: dict[str, tuple[int, Source]] = {}  # of those not imported, with a hash
 
     def look(self) -> None:
         """Note the texts of the modules that were imported since the last look."""
@@ -88,10 +88,9 @@ class AsImported:
         if known is not None and known[0] is spec:
             return known[1]
         source = self._source_of_module(name, spec)
-        if source.text or source.code:
+        if source.text or source.code:  # else it may be as it was by the next time
             self._sources[name] = spec, source
-        else:  # it may be as it was by the next time
-            self._seen.pop(name, None)
+        self._seen.pop(name, None)
         return source
 
     def _source_of_module(self, name: str, spec: ModuleSpec) -> Source:
@@ -109,10 +108,10 @@ class AsImported:
             return _from_loader(spec.name, spec)
         text, stamp, _ = read
         known = self._files.get(spec.origin or "")
-        if known is None or known[0] != stamp:
+        if known is None or known[0] != hash(text):  # the stamp may be that of another text
             cached = _cached(spec.origin or "")
             source = _packed(text, cached[_HEADER:] if _is_of(cached, stamp) else b"")
-            known = self._files[spec.origin or ""] = stamp, source
+            known = self._files[spec.origin or ""] = hash(text), source
         return known[1]
 
     def _note(self, name: str, spec: ModuleSpec) -> _Seen | None:
@@ -138,7 +137,8 @@ def _read(file: str) -> tuple[bytes, tuple[int, int], bool] | None:
             text = opened.read()
     except OSError:  # in an archive, maybe, or removed
         return None
-    return text, (int(status.st_mtime), len(text)), status.st_mtime < _STARTED
+    written = max(status.st_mtime, status.st_ctime)  # an older file may have taken its place
+    return text, (int(status.st_mtime), len(text)), written < _STARTED
 
 
 def _from_loader(name: str, spec: ModuleSpec) -> Source:

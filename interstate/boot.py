@@ -35,6 +35,7 @@ _SEARCH = (  # for each version, in turn; pyenv's shims start nothing, unless to
     'h=$HOME; for p in "${PYENV_ROOT:-$h/.pyenv}"/versions/$v*/bin/$n '
     '"$h"/.local/share/uv/python/cpython-$v.*/bin/$n '
     '"$h"/*conda*/bin/$n "$h"/*forge*/bin/$n "$h"/*conda*/envs/*/bin/$n "$h"/*forge*/envs/*/bin/$n '
+    '"$h"/.conda/envs/*/bin/$n "$h"/*mamba*/bin/$n "$h"/*mamba*/envs/*/bin/$n '
     '"$h"/.asdf/installs/python/$v*/bin/$n "$h"/.local/share/mise/installs/python/$v*/bin/$n '
     '"$h"/.local/bin/$n /usr/local/bin/$n /usr/bin/$n /usr/local/*/bin/$n /opt/*/bin/$n '
     "/opt/*/envs/*/bin/$n /opt/*/*/bin/$n /Library/Frameworks/Python.framework/Versions/$v/bin/$n; "
@@ -57,6 +58,7 @@ _READ = 1 << 16
 _LONGEST_HELLO = 1 << 16  # bytes
 OLDEST = (3, 9)  # of the Pythons over there
 _NEWEST = (3, 19)  # that is looked for by its name
+_TOO_OLD = ("3.8", "3.7", "3.6", "2.7")  # looked for in order to say that they are
 
 
 class NoAgentError(Exception):
@@ -151,7 +153,7 @@ def _versions() -> list[str]:
     ours = sys.version_info[:2]
     others = ((3, minor) for minor in range(_NEWEST[1], OLDEST[1] - 1, -1))
     dotted = [f"{major}.{minor}" for major, minor in (ours, *others)]
-    return [*dict.fromkeys(dotted), "3", ""]
+    return [*dict.fromkeys(dotted), "3", "", *_TOO_OLD]
 
 
 def await_hello(stream: Stream, start: Start) -> tuple[Hello, int, bytes]:

@@ -34,6 +34,8 @@ PLACES = {
     "miniforge": "miniforge3/bin",
     "mambaforge": "mambaforge/bin",
     "an environment of conda": "miniconda3/envs/my env/bin",
+    "one in conda's other folder": ".conda/envs/science/bin",
+    "one of micromamba": "micromamba/envs/science/bin",
     "an environment of miniforge": "miniforge3/envs/science/bin",
     "asdf": ".asdf/installs/python/{v}.7/bin",
     "mise": ".local/share/mise/installs/python/{v}.7/bin",
@@ -312,6 +314,14 @@ def test_where_all_are_too_old_the_one_that_is_there_is_told(
     assert "3.9 is the oldest" in why
     assert "looked for python3.9 to" in why
     assert "python=" in why
+
+
+@pytest.mark.parametrize("version", ["2.7.18", "3.6.15", "3.8.18"])
+def test_one_that_is_too_old_is_told_though_nothing_else_names_it(
+    version: str, world: World
+) -> None:
+    python = world.python(f"bin/python{version[:3]}", version)
+    assert f"{version} ({python})" in world.start(environ=world.environ("bin")).why()
 
 
 @pytest.mark.parametrize("version", ["2.7", "3.8"])

@@ -382,7 +382,10 @@ def _load(content: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     except AttributeError as error:
         from .crossing import not_here
 
-        raise not_here(error) from None
+        plainer = not_here(error)
+        if plainer is error:
+            raise  # the user's own, maybe, with its cause
+        raise plainer from None
 
 
 def _dump_result(fn: Any, result: Any) -> tuple[bytes, list[Part]]:

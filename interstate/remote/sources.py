@@ -122,9 +122,10 @@ def _made_of(code: CodeType, lines: list[str]) -> bool:
     if code.co_filename in _ANY_TEXT:
         return code in _codes_in(code.co_filename, lines)
     try:
-        changed = os.stat(code.co_filename).st_mtime
+        status = os.stat(code.co_filename)
     except (OSError, ValueError):
         return True  # no file: they were noted for it
+    changed = max(status.st_mtime, status.st_ctime)  # an older file may have taken its place
     return changed < _started() or code in _codes_in(code.co_filename, lines)
 
 

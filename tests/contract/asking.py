@@ -43,6 +43,7 @@ def collected() -> list[Call]:
     """Return the calls that were made known since this was last asked."""
     calls = _collected[:]
     _collected.clear()
+    assert len({call.name for call in calls}) == len(calls), "two calls of one name"
     return calls
 
 

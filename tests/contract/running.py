@@ -113,30 +113,24 @@ def _judge(
         }
         return {
             version: {
-                call.name: _judge_call(call, future, there[version], needs_source(way))
-                for call, future in pairs
+                call.name: _judge_call(call, future, there[version]) for call, future in pairs
             }
             for version, pairs in begun.items()
         }
-
-
-def needs_source(way: str) -> bool:
-    """Whether there is none, so that only a Python of our version can run it."""
-    return way == "nowhere"
 
 
 def _submit(executor: SSHExecutor, call: Call) -> Any:
     return executor.with_options(timeout=_LIMIT).submit(call.fn, *call.args)
 
 
-def _judge_call(call: Call, future: Any, there: str, only_ours: bool) -> Judged:
+def _judge_call(call: Call, future: Any, there: str) -> Judged:
     error = future.exception(_PATIENCE)
     why = call.wrong(None if error is not None else future.result(), error)
     if not why:
         return Judged(GOOD)
-    version = _minor(there)
-    may_refuse = version < call.since or (only_ours and version != _minor(_OURS))
-    return _judge_refusal(error, there, why) if may_refuse else Judged(WRONG, why)
+    if _minor(there) < call.since:
+        return _judge_refusal(error, there, why)
+    return Judged(WRONG, why)
 
 
 def _judge_refusal(error: BaseException | None, there: str, why: str) -> Judged:

@@ -79,12 +79,6 @@ def _rewritten(path: Path, module: types.ModuleType) -> None:
     exec(compile(tree, str(path), "exec", dont_inherit=True), vars(module))
 
 
-def _nowhere(path: Path, module: types.ModuleType) -> None:
-    """From a text that nobody has kept."""
-    linecache.cache.pop("<string>", None)
-    _run(path.read_text(), "<string>", module)
-
-
 def _run(text: str, file: str, module: types.ModuleType) -> None:
     exec(compile(text, file, "exec", dont_inherit=True), vars(module))
 
@@ -96,7 +90,6 @@ WAYS = {
     "cell": Way("in a cell of IPython", _cell),
     "kernel": Way("in a cell of a notebook's kernel", _kernel),
     "rewritten": Way("in a module that pytest has rewritten", _rewritten, main=False),
-    "nowhere": Way("made by `exec`, of a text that is not kept", _nowhere),
 }
 
 
