@@ -69,7 +69,6 @@ class Arrivals:
         self._link = link
         self._run = run
         self._serving = serving
-        serving.start()
         self._host_log = HostLog(run)
 
     def read(self, host: int, frames: list[wire.Frame]) -> News:

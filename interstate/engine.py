@@ -75,8 +75,8 @@ class Engine:
         self.callbacks, self.output_limit = settings.callbacks, settings.output_limit
         self._thread = threading.Thread(target=self._run, name="interstate engine", daemon=True)
         ending.watch(self)
-        self._thread.start()
-        self.fleet.open_all()
+        for begin in (self._thread.start, settings.serving.start, self.fleet.open_all):
+            begin()
         try:
             shipment()  # made here while they are being opened
         except Exception as error:

@@ -13,9 +13,11 @@ import queue
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+import zipfile
+import zipimport
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from . import installed, projects
 from .bundles import Bundle, names_in
@@ -24,7 +26,7 @@ from .remote import served, wire
 
 _REUSED = 1.0  # seconds in which hosts that ask the same get the same
 _LARGEST = 1 << 28  # bytes of a data file
-_ENDING = 5.0  # seconds that the user's finders may take when all is over
+_ENDING = 5.0  # seconds that the user's finders, and providing, may take when all is over
 
 Provide = Callable[[int, str], Sequence[str] | None]
 Reply = Callable[[bytes], None]
@@ -56,11 +58,15 @@ class Serving:
         self._lock = threading.Lock()  # guards the next two
         self._providers: list[threading.Thread] = []
         self._closed = False
+        self._obstacle = ""  # why there is no thread
         self._made: dict[tuple[str, bool], tuple[float, bytes]] = {}
 
     def start(self) -> None:
         """Have the thread there: when the interpreter ends, none may be had any more."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # it ends now, or there are too many
+            self._obstacle = f"no thread for its answer could be started there: {error}"
 
     def ask(self, host: int, number: int, content: wire.Bytes, reply: Reply) -> None:
         """Take a host's question in; returns at once.
@@ -73,6 +79,10 @@ class Serving:
         """
         stamp, text = bytes(content[: served.STAMP]), bytes(content[served.STAMP :])
         question = _Question(host, number, text, stamp, reply)
+        if self._obstacle:
+            answer = served.answer((served.ERROR, self._obstacle), holds=served.FOR_A_MOMENT)
+            reply(wire.encode(wire.SERVED, number, answer))
+            return
         with self._lock:
             if not self._closed:
                 self._questions.put(question)
@@ -81,14 +91,16 @@ class Serving:
         """Answer nothing any more, and wait for the end of the threads."""
         with self._lock:
             self._closed = True
-            threads = [*self._providers, self._thread]
+            threads = [*self._providers, *([] if self._obstacle else [self._thread])]
         self._questions.put(None)
+        deadline = time.monotonic() + _ENDING
         for thread in threads:
-            thread.join(_ENDING)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         while (question := self._questions.get()) is not None:
-            self._settle(question, self._answer)
+            if not self._closed:
+                self._settle(question, self._answer)
 
     @staticmethod
     def _settle(question: _Question, make: Callable[[_Question], bytes | None]) -> None:
@@ -161,8 +173,9 @@ class Serving:
         )
         with self._lock:
             self._providers = [other for other in self._providers if other.is_alive()]
-            thread.start()
-            self._providers.append(thread)
+            if not self._closed:
+                thread.start()
+                self._providers.append(thread)
 
 
 def _absent(name: str, there: bool) -> bytes:
@@ -198,23 +211,57 @@ def _metadata(name: str) -> bytes:
 def _file_of(kind: str, package: str, parts: list[str], stamp: bytes) -> bytes:
     """What is in a file or a folder of one of the user's packages."""
     path = find_file(package, parts)
-    if path is None or (kind == served.FOLDER) != path.is_dir():
-        return served.answer((served.ABSENT, {}), holds=served.UNTIL_CALLS)
+    if path is None:
+        return _archived(kind, package, parts, stamp)
+    if (kind == served.FOLDER) != path.is_dir():
+        return _no_file()
     if kind == served.FOLDER:
-        names = [(each.name, each.is_dir()) for each in sorted(path.iterdir())]
-        return served.answer((served.NAMES, names), holds=served.UNTIL_CALLS)
+        return _names((each.name, each.is_dir()) for each in path.iterdir())
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
-        now = b"".join(n.to_bytes(8, "big") for n in (status.st_mtime_ns, status.st_size))
         if not stat.S_ISREG(status.st_mode):
-            return served.answer((served.ABSENT, {}), holds=served.UNTIL_CALLS)
-        if now == stamp:
-            return served.answer((), holds=served.UNCHANGED)
-        if status.st_size > _LARGEST:
-            limit = f"{path} is larger than {_LARGEST >> 20} MB: pass its content to the call"
-            return served.answer((served.ERROR, limit), holds=served.UNTIL_CALLS)
-        content = file.read()
-    return served.answer((served.CONTENT,), content, holds=served.UNTIL_CALLS, stamp=now)
+            return _no_file()
+        return _content(str(path), file, status.st_size, _stamp(status), stamp)
+
+
+def _archived(kind: str, package: str, parts: list[str], stamp: bytes) -> bytes:
+    """Likewise, of a package in a zip archive."""
+    spec = projects.find(package) if all(map(_is_plain_part, parts)) else None
+    where = spec.submodule_search_locations if spec is not None else None
+    if spec is None or not where or not isinstance(spec.loader, zipimport.zipimporter):
+        return _no_file()
+    inside = os.path.relpath(where[0], spec.loader.archive).replace(os.sep, "/")
+    with open(spec.loader.archive, "rb") as opened, zipfile.ZipFile(opened) as archive:
+        path = zipfile.Path(archive, f"{inside}/").joinpath(*parts)
+        if kind == served.FOLDER and path.is_dir():
+            return _names((each.name, each.is_dir()) for each in path.iterdir())
+        if kind == served.FOLDER or not path.is_file():
+            return _no_file()
+        with archive.open(path.at) as file:
+            size, now = archive.getinfo(path.at).file_size, _stamp(os.fstat(opened.fileno()))
+            return _content(str(path), file, size, now, stamp)
+
+
+def _stamp(status: os.stat_result) -> bytes:
+    return b"".join(n.to_bytes(8, "big") for n in (status.st_mtime_ns, status.st_size))
+
+
+def _no_file() -> bytes:
+    return served.answer((served.ABSENT, {}), holds=served.UNTIL_CALLS)
+
+
+def _names(entries: Iterable[tuple[str, bool]]) -> bytes:
+    return served.answer((served.NAMES, sorted(entries)), holds=served.UNTIL_CALLS)
+
+
+def _content(name: str, file: IO[bytes], size: int, now: bytes, stamp: bytes) -> bytes:
+    """What is in a file, unless the host has it."""
+    if now == stamp:
+        return served.answer((), holds=served.UNCHANGED)
+    if size > _LARGEST:
+        limit = f"{name} is larger than {_LARGEST >> 20} MB: pass its content to the call"
+        return served.answer((served.ERROR, limit), holds=served.UNTIL_CALLS)
+    return served.answer((served.CONTENT,), file.read(), holds=served.UNTIL_CALLS, stamp=now)
 
 
 def find_file(package: str, parts: Sequence[str]) -> Path | None:

@@ -8,12 +8,14 @@ import importlib.util
 import linecache
 import os
 import pickle
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from interstate import Host, SSHExecutor
 from interstate.remote import alarm, crossing, pickling, sources
@@ -40,6 +42,13 @@ def adder(number: int) -> Callable[[int], int]:
         return other + number
 
     return add
+
+
+def unknown(kind: type) -> None:
+    """Have a class made anew when it comes back."""
+    tracker = pickling.tracker_of(kind)
+    assert tracker is not None
+    del cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID[tracker]
 
 
 def functions_of(tree: Tree, name: str, text: str) -> Any:
@@ -133,6 +142,64 @@ def test_an_attribute_of_a_dataclass_that_was_changed_arrives_so(host: Host) -> 
     assert first == (Options(), 2, "changed", False)
     assert second == (Options(), 3, "changed", False)
     assert first[0].size == 1  # which is what its __init__ has
+
+
+def test_an_attribute_of_a_class_that_was_deleted_is_gone_when_it_comes_again() -> None:
+    class Kind:
+        gone, stays = 1, 2
+
+        def method(self) -> int:
+            return 3
+
+    first = pickling.dumps(Kind)
+    unknown(Kind)
+    kind = pickle.loads(first)
+    assert kind is not Kind
+    assert (kind.gone, kind.stays, kind().method()) == (1, 2, 3)
+    del Kind.gone
+    del Kind.method
+    Kind.new = 4  # type: ignore[attr-defined]
+    kind.own = 5
+    assert arrived(Kind) is kind
+    assert (hasattr(kind, "gone"), hasattr(kind, "method")) == (False, False)
+    assert (kind.stays, kind.new, kind.own) == (2, 4, 5)
+
+
+def test_while_a_class_arrives_other_threads_can_make_and_send_what_they_like(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    class Base:
+        def __init_subclass__(cls, **given: Any) -> None:
+            told.append(cls.__name__)
+
+    class Made(Base):
+        pass
+
+    sent = pickling.dumps(Made)
+    unknown(Made)
+    meanwhile: list[bytes] = []
+    make = cloudpickle._make_skeleton_class
+
+    def other_thread() -> None:
+        type("Other", (Base,), {})
+        meanwhile.append(pickling.dumps(Base))
+
+    def making(*args: Any) -> Any:
+        thread = threading.Thread(target=other_thread)
+        thread.start()
+        thread.join()
+        return make(*args)
+
+    monkeypatch.setattr(cloudpickle, "_make_skeleton_class", making)
+    assert pickle.loads(sent) is not Made
+    assert told == ["Made", "Other"]
+    unknown(Base)
+    monkeypatch.undo()
+    base = pickle.loads(meanwhile[0])
+    assert vars(base)["__init_subclass__"].__func__.__name__ == "__init_subclass__"
+    assert vars(base)["__init_subclass__"].__func__.__code__.co_names[:1] == ("append",)
 
 
 def test_the_cause_of_an_error_in_making_an_argument_is_kept(host: Host) -> None:

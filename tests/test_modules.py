@@ -288,14 +288,25 @@ def test_a_package_that_is_installed_there_is_not_hidden_by_a_folder_here(
         assert outcome(executor.submit(of_tests(job))) == "installed"
 
 
+INNER = """
+import pkgutil
+from importlib.resources import files
+
+def go():
+    words = files("zipped").joinpath("words.txt").read_text()
+    return __name__, words, pkgutil.get_data("zipped", "words.txt")
+"""
+
+
 def test_a_module_in_an_archive_travels(executor: SSHExecutor, tree: Tree) -> None:
     import zipfile
 
     with zipfile.ZipFile(tree.root / "zipped.zip", "w") as archive:
         archive.writestr("zipped/__init__.py", "from .inner import go\n")
-        archive.writestr("zipped/inner.py", "def go():\n    return __name__\n")
+        archive.writestr("zipped/inner.py", INNER)
+        archive.writestr("zipped/words.txt", "words")
     tree.importable("zipped.zip")
-    assert outcome(executor.submit(tree.load("zipped").go)) == "zipped.inner"
+    assert outcome(executor.submit(tree.load("zipped").go)) == ("zipped.inner", "words", b"words")
 
 
 def test_a_module_of_the_users_own_finder_travels(

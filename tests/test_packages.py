@@ -139,7 +139,7 @@ def test_a_host_gets_the_wheels_of_its_own_python(
 
 
 def test_packages_come_before_what_is_installed_there(
-    host: Host, place: Place, wheels: Path, tmp_path: Path
+    real_host: Host, place: Place, wheels: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "lib" / "site-packages"
     own.mkdir(parents=True)
@@ -151,8 +151,8 @@ def test_packages_come_before_what_is_installed_there(
     site.mkdir()
     (site / "sitecustomize.py").write_text(after)
     python = place.like(place.python, before=f"export PYTHONPATH={site}")
-    assert place.run(host, version_of_tiny, python=python)[0] == "the own one of the host"
-    version, where = place.run(host, version_of_tiny, "tiny", python=python)
+    assert place.run(real_host, version_of_tiny, python=python)[0] == "the own one of the host"
+    version, where = place.run(real_host, version_of_tiny, "tiny", python=python)
     assert version == "2.0"
     assert where.startswith(str(place.there))
 
@@ -278,12 +278,14 @@ def test_what_is_no_list_of_requirements_is_refused_at_once(
         SSHExecutor("nowhere", packages=packages)
 
 
-def test_what_cannot_be_had_says_pips_own_reason(host: Host, place: Place, wheels: Path) -> None:
+def test_what_cannot_be_had_says_pips_own_reason(
+    real_host: Host, place: Place, wheels: Path
+) -> None:
     with pytest.raises(PackagesError) as raised:
-        place.run(host, version_of_tiny, "nowhere-to-be-found>=3")
+        place.run(real_host, version_of_tiny, "nowhere-to-be-found>=3")
     message = str(raised.value)
-    assert raised.value.host == host
-    assert message.startswith(f"{host}: no packages (nowhere-to-be-found>=3) for Python 3.")
+    assert raised.value.host == real_host
+    assert message.startswith(f"{real_host}: no packages (nowhere-to-be-found>=3) for Python 3.")
     assert "No matching distribution found for nowhere-to-be-found>=3" in message
     assert not place.there.exists()
 
@@ -319,14 +321,14 @@ def test_without_pip_and_uv_it_says_what_to_do(
 
 
 def test_a_home_over_there_that_cannot_be_written_is_named(
-    host: Host, place: Place, wheels: Path, bare: str
+    real_host: Host, place: Place, wheels: Path, bare: str
 ) -> None:
     make_wheel(wheels, "tiny")
     python = place.like(bare, there="/dev/null/nothing")
     with pytest.raises(PackagesError) as raised:
-        place.run(host, version_of_tiny, "tiny", python=python)
+        place.run(real_host, version_of_tiny, "tiny", python=python)
     assert str(raised.value) == (
-        f"{host}: its packages could not be put there: Not a directory: /dev/null/nothing"
+        f"{real_host}: its packages could not be put there: Not a directory: /dev/null/nothing"
     )
 
 
@@ -339,12 +341,12 @@ def test_a_cache_here_that_cannot_be_written_is_named(
 
 
 def test_a_disk_that_is_full_over_there_is_named_and_nothing_is_left(
-    host: Host, place: Place, wheels: Path, bare: str
+    real_host: Host, place: Place, wheels: Path, bare: str
 ) -> None:
     make_wheel(wheels, "tiny", files={"tiny.py": b"1\n", "large": os.urandom(2_000_000)})
     limited = place.like(bare, before="ulimit -f 1000")
     with pytest.raises(PackagesError, match=r"there: File too large: .*/large"):
-        place.run(host, version_of_tiny, "tiny", python=limited)
+        place.run(real_host, version_of_tiny, "tiny", python=limited)
     assert not place.there.exists()
 
 
@@ -471,23 +473,23 @@ def test_a_server_that_allows_one_session_is_connected_to_anew(
 
 
 def test_progress_tells_each_step(
-    host: Host, place: Place, wheels: Path, capsys: pytest.CaptureFixture[str]
+    real_host: Host, place: Place, wheels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_wheel(wheels, "tiny", files={"tiny.py": b"VERSION = 1", "large": os.urandom(5_000_000)})
-    place.run(host, os.getpid, "tiny", progress=True)
+    place.run(real_host, os.getpid, "tiny", progress=True)
     lines = capsys.readouterr().err.splitlines()
     steps = [
         r"\[interstate\] Python 3\.\S+ on Linux .*: resolving tiny",
         r"\[interstate\] Python 3\.\S+ on Linux .*: packing tiny",
-        rf"\[interstate\] {host}: sending 5\.0 MB",
-        rf"\[interstate\] {host}: unpacking",
-        rf"\[interstate\] {host}: has its packages",
+        rf"\[interstate\] {real_host}: sending 5\.0 MB",
+        rf"\[interstate\] {real_host}: unpacking",
+        rf"\[interstate\] {real_host}: has its packages",
     ]
     told = [line for line in lines if " of " not in line]
     assert len(told) == len(steps)
     assert all(map(re.fullmatch, steps, told)), told
-    place.run(host, os.getpid, "tiny", progress=True)
-    assert capsys.readouterr().err == f"[interstate] {host}: has its packages\n"
+    place.run(real_host, os.getpid, "tiny", progress=True)
+    assert capsys.readouterr().err == f"[interstate] {real_host}: has its packages\n"
 
 
 def test_nothing_is_told_unless_it_is_asked_for(
@@ -502,11 +504,13 @@ def test_nothing_is_told_unless_it_is_asked_for(
 
 
 def test_what_a_call_imports_comes_at_the_version_that_is_installed_here(
-    host: Host, place: Place
+    real_host: Host, place: Place
 ) -> None:
     import numpy as np
 
-    with SSHExecutor(host, packages="auto", python=place.python, workers_per_host=2) as executor:
+    with SSHExecutor(
+        real_host, packages="auto", python=place.python, workers_per_host=2
+    ) as executor:
         assert executor.submit(os.getpid).result(PATIENCE)
         assert not place.there.exists(), "nothing is sent before it is imported"
         version, where = executor.submit(version_of_numpy).result(PATIENCE)

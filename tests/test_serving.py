@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interstate import installed, projects
+from interstate import installed, projects, serving
 from interstate.remote import served, wire
 from interstate.serving import Provide, Serving, find_file
 
@@ -206,6 +208,24 @@ def test_what_is_the_same_is_not_sent_again(client: Client, tree: Tree) -> None:
     assert client.ask_raw(stamp + question)[3] == b"others"
 
 
+def test_data_of_a_package_in_an_archive_is_served(client: Client, tree: Tree) -> None:
+    with zipfile.ZipFile(tree.root / "whole.zip", "w") as archive:
+        archive.writestr("top.txt", "secret")
+        archive.writestr("zipped/__init__.py", "")
+        archive.writestr("zipped/data/words.txt", "words")
+    tree.importable("whole.zip")
+    question = served.question(served.DATA, "zipped", "data", "words.txt")
+    holds, stamp, head, body = client.ask_raw(NO_STAMP + question)
+    assert (holds, head, body) == (served.UNTIL_CALLS, (served.CONTENT,), b"words")
+    assert client.ask_raw(stamp + question)[0] == served.UNCHANGED
+    assert client.ask(served.FOLDER, "zipped")[1] == [("__init__.py", False), ("data", True)]
+    assert client.ask(served.FOLDER, "zipped", "data")[1] == [("words.txt", False)]
+    for parts in (("..", "top.txt"), ("../top.txt",), ("/top.txt",), ("top.txt",), ("data",), ()):
+        assert client.ask(served.DATA, "zipped", *parts)[0] == served.ABSENT
+    for parts in (("..",), ("data", ".."), ("data", "words.txt"), ("none",)):
+        assert client.ask(served.FOLDER, "zipped", *parts)[0] == served.ABSENT
+
+
 def test_data_of_a_namespace_is_served_once_it_is_imported(client: Client, tree: Tree) -> None:
     tree.load("spacious")
     assert client.ask(served.DATA, "spacious", "notes.txt") == (served.CONTENT,)
@@ -322,3 +342,53 @@ def test_after_the_end_nobody_is_answered_and_nothing_runs() -> None:
     serving.start()
     serving.close()
     serving.ask(0, 1, NO_STAMP, lambda frame: pytest.fail("answered"))
+
+
+def test_what_is_asked_but_not_answered_by_the_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    looking, goes_on, asked = threading.Event(), threading.Event(), list[str]()
+
+    class Slow:
+        @staticmethod
+        def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+            asked.append(name)
+            looking.set()
+            goes_on.wait(PATIENCE)
+
+    monkeypatch.setattr(sys, "meta_path", [Slow])
+    client = Client()
+    ignore = client.begin(bytes(served.STAMP) + served.question(served.MODULE, "first", "1", ""))
+    client.begin(bytes(served.STAMP) + served.question(served.MODULE, "second", "1", ""))
+    assert looking.wait(PATIENCE)
+    ending = threading.Thread(target=client.__exit__)
+    ending.start()
+    while not client._serving._closed:
+        ending.join(0.001)
+    goes_on.set()
+    ending.join(PATIENCE)
+    assert asked == ["first"]
+    assert ignore[0].is_set()
+
+
+def test_the_end_waits_once_however_many_are_provided(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on = threading.Event()
+    begun = threading.Semaphore(0)
+
+    def provide(host: int, name: str) -> None:
+        begun.release()
+        goes_on.wait(PATIENCE)
+
+    monkeypatch.setattr(serving, "_ENDING", 0.3)
+    client = Client(provide)
+    for index in range(8):
+        question = served.question(served.MODULE, f"nowhere_{index}", "", "")
+        client.begin(bytes(served.STAMP) + question)
+    for _ in range(8):
+        assert begun.acquire(timeout=PATIENCE)
+    threads = list(client._serving._providers)
+    before = time.monotonic()
+    client.__exit__()
+    waited = time.monotonic() - before
+    goes_on.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert waited < 8 * 0.3

@@ -14,7 +14,7 @@ import threading
 import types
 import typing
 from types import FunctionType
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _set_state = cloudpickle._class_setstate
 _namedtuple = vars(collections)["namedtuple"]  # whose arguments are not known before
 _ours: WeakSet[type] = WeakSet()  # classes that were made here, and have gone elsewhere by value
-_came: WeakSet[type] = WeakSet()  # the others
+_came: WeakKeyDictionary[type, set[str]] = WeakKeyDictionary()  # others: what came of them
 _making = threading.RLock()  # held while a base is kept quiet
 _TYPED_DICT: Any = vars(typing)["_TypedDictMeta"]
 _HOOK = "__init_subclass__"
@@ -152,8 +152,8 @@ def make_class(
         return known  # type: ignore[no-any-return]
     with _making:
         quiet = list(_hooks(bases))
-        for base, _ in quiet:
-            type.__setattr__(base, _HOOK, classmethod(lambda cls, **_: None))
+        for base, hook in quiet:
+            type.__setattr__(base, _HOOK, _Quiet(hook))
         try:
             if constructor in _came:
                 kind = _complete(constructor, name, bases, dict(given))
@@ -165,6 +165,27 @@ def make_class(
             for base, hook in quiet:
                 type.__setattr__(base, _HOOK, hook)
     return kind  # type: ignore[no-any-return]
+
+
+class _Quiet(classmethod):  # type: ignore[type-arg]
+    """A hook that says nothing to this thread; others may make classes too, or send the base."""
+
+    def __init__(self, hook: Any) -> None:
+        here = threading.get_ident()
+
+        def __init_subclass__(cls: type, **given: Any) -> None:  # noqa: N807
+            if threading.get_ident() != here:
+                hook.__get__(None, cls)(**given)
+
+        super().__init__(__init_subclass__)
+        self._hook = hook
+
+    def __reduce__(self) -> Any:
+        return _itself, (self._hook,)
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _complete(constructor: Any, name: str, bases: Any, given: Any) -> Any:
@@ -227,9 +248,11 @@ def set_class_state(kind: type, state: Any) -> Any:
     """Complete a class that came by value, unless it is our own that has come back."""
     if kind in _ours:
         return kind
-    new = kind not in _came
-    _came.add(kind)
     attributes, more = state
+    before, _came[kind] = _came.get(kind), set(attributes)
+    for name in (before or set()) - set(attributes):
+        if name in vars(kind):
+            delattr(kind, name)  # as it was deleted there
     _set_state(kind, (attributes, {}))
     if "dataclass" in more and "__dataclass_fields__" not in vars(kind):
         generated.make_dataclass(kind, *more["dataclass"])
@@ -239,7 +262,7 @@ def set_class_state(kind: type, state: Any) -> Any:
         vars(kind.__members__[name]).update(own)  # type: ignore[attr-defined]
     if "boundary" in more:
         generated.set_boundary(kind, more["boundary"])
-    if new:
+    if before is None:
         _tell_bases(kind)
     return kind
 
