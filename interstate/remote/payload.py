@@ -19,6 +19,7 @@ from .culprit import cannot_be_pickled, name_of, named
 from .errors import Unreadable
 from .lean import pickle
 from .letgo import let_go, let_go_for_want_of_memory
+from .pickling import goes_by_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class Function:
 def dump_function(fn: Callable[..., Any], store: Store | None = None) -> Function:
     """Return what all calls of a function have in common, as `dump_call` does."""
     try:
-        if pickling.goes_by_reference(fn):
+        if goes_by_reference(fn):
             return _function(pickle.dumps(fn, wire.PICKLE), [])
         return _function(*_dump(fn, _FUNCTION, store))
     except Exception as error:
@@ -200,7 +201,7 @@ def dump_arguments(
 
 def dump_small_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> bytes | None:
     """Return a call as `dump_call` does, if it goes by its function's name and is small."""
-    if not pickling.goes_by_reference(fn):
+    if not goes_by_reference(fn):
         return None
     known = _names.get(id(fn))
     if known is None or known[0] is not fn:
