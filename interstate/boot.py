@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from .remote import wire
-from .shipment import packed_errand, shipment
+from .shipment import packed_errand, shipment, sources
 
 # All three stand in single quotes, for any shell: no quote, backslash, exclamation mark or newline.
 _SHELL = (
@@ -173,6 +173,10 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, int, bytes]:
         with_header = len(said) >= wire.HEADER.size
         kind, _, length = wire.HEADER.unpack_from(said) if with_header else (wire.HELLO, 0, 0)
         size = wire.HEADER.size + length
+        if kind == wire.SOURCES and not length:
+            stream.write(sources())
+            said = said[size:]
+            continue
         if kind != wire.HELLO or length > _LONGEST_HELLO:
             raise NoAgentError(_came_instead("the agent failed", _all_of(stream, said)))
         if with_header and len(said) >= size:

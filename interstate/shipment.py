@@ -87,25 +87,42 @@ def _build_shipment() -> bytes:
 
     In it are, by name, "loader": its source and bytecode; "magic": of all bytecode; "now": modules
     by name, whether a package and bytecode; "names": of other modules; "later": these, packed;
-    "sources": of all modules, packed.
+    "ask": what a Python with another magic number writes, to have the sources.
     """
+    ours, later = _modules()
+    loader = ours.pop(f"{__package__}.remote.loader").source + b"\nstart(shipment)"
+    return _with_length(
+        {
+            "loader": (loader, _dumped(loader, "<interstate/remote/loader.py>")),
+            "magic": MAGIC_NUMBER,
+            "now": _bytecodes(ours),
+            "names": tuple(later),
+            "later": _packed(_bytecodes(later)),
+            "ask": wire.encode(wire.SOURCES, 0),
+        }
+    )
+
+
+@functools.cache
+def sources() -> bytes:
+    """Return the sources of what is in the shipment, after their length in ten digits."""
+    ours, later = _modules()
+    return _with_length({name: module.source for name, module in (ours | later).items()})
+
+
+def _modules() -> tuple[dict[str, _Module], dict[str, _Module]]:
+    """The modules of an agent, and those of cloudpickle."""
     ours = dict(_modules_of(f"{__package__}.remote"))
     package = _PACKAGE + b"_PUBLIC = " + repr({n: hasattr(errors, n) for n in _public}).encode()
     ours[f"{__package__}"] = _Module(True, package, _dumped(package, "<interstate>"))
     for name in _ALONE:
         del ours[f"{__package__}.remote.{name}"]
-    later = dict(_modules_of("cloudpickle"))
-    loader = ours.pop(f"{__package__}.remote.loader").source + b"\nstart(shipment)"
-    whole = {
-        "loader": (loader, _dumped(loader, "<interstate/remote/loader.py>")),
-        "magic": MAGIC_NUMBER,
-        "now": _bytecodes(ours),
-        "names": tuple(later),
-        "later": _packed(_bytecodes(later)),
-        "sources": _packed({name: module.source for name, module in (ours | later).items()}),
-    }
-    content = _packed(whole)
-    return b"%010d" % len(content) + content
+    return ours, dict(_modules_of("cloudpickle"))
+
+
+def _with_length(content: dict[str, Any]) -> bytes:
+    packed = _packed(content)
+    return b"%010d" % len(packed) + packed
 
 
 def _bytecodes(modules: dict[str, _Module]) -> dict[str, tuple[bool, bytes]]:

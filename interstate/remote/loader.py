@@ -1,15 +1,17 @@
 """Imports what was shipped.  The first of our code that runs over there: it imports the rest.
 
-The shipment is a dict.  What an agent needs at once is in it as bytecode; all sources, and the
-bytecode of what it may need later, are packed once more, and unpacked when first asked for.  A
-Python with another bytecode compiles the sources.
+The shipment is a dict.  What an agent needs at once is in it as bytecode; that of what it may need
+later is packed once more, and unpacked when first asked for.  A Python with another bytecode asks
+for the sources, and compiles these.
 
 This imports nothing but what Python has imported when it starts, and zlib.
 """
 
 from __future__ import annotations
 
+import io
 import marshal
+import os
 import sys
 import zlib
 from _frozen_importlib import ModuleSpec
@@ -31,7 +33,8 @@ class ShippedModules:
         self._modules: dict[str, tuple[bool, bytes]] = shipment["now"]
         self._later: frozenset[str] = frozenset(shipment["names"])  # of what is packed
         self._sources: dict[str, bytes] = {}
-        self._compiled = shipment["magic"] == MAGIC_NUMBER
+        if shipment["magic"] != MAGIC_NUMBER:
+            self._sources = _ask_for_sources(shipment["ask"])
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name in self._later:
@@ -52,14 +55,15 @@ class ShippedModules:
 
     def get_code(self, name: str) -> CodeType:
         package, bytecode = self._modules[name]
-        if self._compiled:
+        if not self._sources:
             code: CodeType = marshal.loads(bytecode)  # noqa: S302  # ours
             return code
-        return compile(self.get_source(name), _file_name(name, package), "exec", dont_inherit=True)
+        text = self._sources[name]
+        return compile(text, _file_name(name, package), "exec", dont_inherit=True)
 
-    def get_source(self, name: str) -> str:
-        self._sources = self._sources or _unpack(self._shipment["sources"])
-        return self._sources[name].decode()
+    def get_source(self, name: str) -> str | None:
+        source = self._sources.get(name)
+        return None if source is None else source.decode()
 
 
 def start(shipment: Shipment) -> None:
@@ -68,6 +72,13 @@ def start(shipment: Shipment) -> None:
     from interstate.remote import main
 
     main.main()
+
+
+def _ask_for_sources(question: bytes) -> dict[str, bytes]:
+    """Write a question, and read what comes: its length in ten digits, and it."""
+    os.write(1, question)
+    read = io.BufferedReader(io.FileIO(0, "rb", closefd=False), 1).read
+    return _unpack(read(int(read(10))))
 
 
 def _unpack(packed: bytes) -> dict[str, Any]:

@@ -58,6 +58,9 @@ WANT = 31  # in place of a call: the question's number; what is wanted by an imp
 LOGGED = 29  # a record of a logger, see records.py
 WARNED = 30  # a warning, see warned.py
 
+# before HELLO
+SOURCES = 35  # this Python cannot run the bytecode; it waits for the sources, which are no frame
+
 # on a new channel, before all else
 RESUMED = 27  # the agent has it; in place of a call's number: how many bytes have come so far
 GONE = 28  # there is no such agent
