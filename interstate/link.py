@@ -34,7 +34,7 @@ from .writer import Writer
 BEAT_CHECKS = 3  # how often in a heartbeat `tick` is to be called
 _IDLE_BLOBS = 1 / 8  # of a host's memory, for blobs that no call uses at the time
 _FAREWELL = 0.7  # seconds that an agent may take to end what runs there, and itself
-_VISIT = 2.0  # seconds for an attempt to end it by another way, when it does not hear us
+_VISIT = 1.0  # seconds for an attempt to end it by another way, when it does not hear us
 _FIRST_ATTEMPT = 3.0  # seconds that the first attempt to get back to a host may take
 _PAUSES = 0.1, 5.0  # seconds between attempts: the first and the longest
 
