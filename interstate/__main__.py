@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from . import cleaning, demo
 from .hosts import expand
+from .ssh import USER_CONFIG
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,13 +61,19 @@ def _add_clean(parser: argparse.ArgumentParser) -> None:
         "--via", action="append", default=[], metavar="HOST", help="a hop; may be given repeatedly"
     )
     parser.add_argument("--python", metavar="PATH", help="the Python to use over there")
+    parser.add_argument(
+        *("-F", "--ssh-config"),
+        metavar="FILE",
+        default=USER_CONFIG,
+        help="the file that says how hosts are reached; default: the user's and the system's",
+    )
     parser.set_defaults(run=lambda options: _clean(parser, options))
 
 
 def _clean(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     try:
         hosts, via = (expand(given) if given else [] for given in (options.hosts, options.via))
-        done = cleaning.run(hosts, via, options.python)
+        done = cleaning.run(hosts, via, options.python, options.ssh_config)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     if not done:

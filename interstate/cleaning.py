@@ -13,24 +13,30 @@ from .errors import HostError
 from .hosts import Host
 from .progress import megabytes
 from .remote.depot import Depot, cache_home
-from .ssh import SSH
+from .ssh import SSH, USER_CONFIG, ConfigSource
 
 _PATIENCE = 30.0  # seconds that a host may take to connect to, or between signs of life
 _AT_ONCE = 32  # hosts
 
 
-def run(hosts: Sequence[Host], via: Sequence[Host] = (), python: str | None = None) -> bool:
+def run(
+    hosts: Sequence[Host],
+    via: Sequence[Host] = (),
+    python: str | None = None,
+    ssh_config: ConfigSource = USER_CONFIG,
+) -> bool:
     """Remove what is kept on some hosts, and say so; return whether it could be.
 
     Args:
         hosts: Which; none: what is kept on this computer.
         via: The hops that they are reached over.
         python: As an executor's.
+        ssh_config: As an executor's.
     """
     if not hosts:
         print(_words("this computer", _clean_here()))
         return True
-    ssh = SSH(via)
+    ssh = SSH(via, ssh_config=ssh_config)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         try:
             said = [*threads.map(lambda host: _clean(ssh, host, boot.prepare(python)), hosts)]

@@ -423,19 +423,15 @@ def test_what_is_in_use_is_not_cleaned_and_all_else_is(
 
 
 def test_clean_goes_through_a_jump_host_and_says_what_fails(
-    place: Place, sshd: Sshd, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    home = tmp_path / "home"
-    (home / ".ssh").mkdir(parents=True)
+    place: Place, sshd: Sshd, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     addresses = {"head-node": sshd.addresses[0], "node-1": sshd.addresses[1]}
-    (home / ".ssh" / "config").write_text(sshd.config_file(addresses).read_text())
-    monkeypatch.setenv("HOME", str(home))
+    config = str(sshd.config_file(addresses))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    main(["clean", "node-1", "--via", "head-node", "--python", place.python])
+    main(["clean", "node-1", "--via", "head-node", "--python", place.python, "-F", config])
     assert capsys.readouterr().out == f"node-1: nothing to remove in {place.there}\n"
     with pytest.raises(SystemExit) as ended:
-        main(["clean", "node-1", "nobody.invalid", "--python", "/no/such/python"])
+        main(["clean", "node-1", "nobody.invalid", "--python", "/no/such/python", "-F", config])
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert "node-1: it could not be cleaned: no Python was found there" in said
