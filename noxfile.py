@@ -21,9 +21,9 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests, two at a time, since most of them wait; what follows `--` goes to pytest."""
+    """Run the tests, four at a time, since most of them wait; what follows `--` goes to pytest."""
     _install(session, "test")
-    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", "-n", "4", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
