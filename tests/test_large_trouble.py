@@ -261,7 +261,7 @@ def test_a_shutdown_while_an_argument_travels_waits_for_its_call(
 def test_ctrl_c_while_an_argument_travels_does_not_wait_for_it(host: Host, tmp_path: Path) -> None:
     data = os.urandom(8 * MB)
     with Proxy(host, tmp_path) as proxy:
-        executor = SSHExecutor([proxy.host], reconnect=3)  # for so long it may wait for us after all
+        executor = SSHExecutor([proxy.host], reconnect=3)  # so long an agent may wait for us
         outcome(executor.submit(abs, 1))
         proxy.rate, before = 0.5 * MB, proxy.sent
         future = executor.submit(len, data)
