@@ -13,7 +13,6 @@ import functools
 import marshal
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from importlib.machinery import SOURCE_SUFFIXES, ModuleSpec, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, cache_from_source
@@ -22,7 +21,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from . import projects
-from .remote import served
+from .remote import served, sources
 
 _HEADER = 16  # bytes of a file of bytecode before the code: magic, flags, time, size; see PEP 552
 _TICK = 0.1  # seconds: more than clocks may differ by
@@ -221,9 +220,7 @@ def _fits(living: Iterable[CodeType], compiled: CodeType, plain: bool) -> bool:
 
     Where a loader changes what it compiles, as pytest's does, names and lines have to do.
     """
-    found = [compiled]
-    for code in found:  # grows while it is walked
-        found += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    found = sources.codes_in(compiled)
     if plain:
         return set(living) <= set(found)
     return set(map(_outline, living)) <= set(map(_outline, found))
@@ -288,14 +285,5 @@ def _strays(compiled: CodeType | None, module: Any) -> int:
     return strays
 
 
-def _start_of_process() -> float:
-    """When this process started, as Unix time; children that it forks have its modules."""
-    try:
-        ticks = int(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19])
-        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-        return time.time() - since_boot + ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, AttributeError, ValueError):
-        return 0.0  # nobody knows: nothing is older
-
-
-_STARTED = _start_of_process() - _TICK
+# Children that a process forks have its modules.  If nobody knows, nothing is older.
+_STARTED = sources.started(0.0) - _TICK

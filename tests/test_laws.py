@@ -106,7 +106,7 @@ REMOTE = {  # what the layers may import of remote/
     "cleaning": {"depot"},
     "serving": {"served", "wire"},
     "bundles": {"served"},
-    "asimported": {"served"},
+    "asimported": {"served", "sources"},
 }
 
 

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from . import generated
+from .pickling import known_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def make_class(
     constructor: type, name: str, bases: Any, given: Any, tracker: str, extra: Any
 ) -> type:
     """Make a class without its attributes, or find it if it is known here."""
-    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    known: Any = known_class(tracker)
     if known is not None:
         return known  # type: ignore[no-any-return]
     with _making:
@@ -207,7 +208,7 @@ def make_enum(
     constructor: Any, name: str, bases: Any, qualname: str, members: Any, module: str, tracker: str
 ) -> Any:
     """Make an enumeration without its attributes, or find it if it is known here."""
-    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    known: Any = known_class(tracker)
     if known is not None:
         return known
     namespace = constructor.__prepare__(name, bases)
@@ -228,7 +229,7 @@ def make_namedtuple(
     name: str, fields: tuple[str, ...], defaults: Any, module: str, tracker: str
 ) -> type:
     """Make a namedtuple's class, or find it if it is known here."""
-    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    known: Any = known_class(tracker)
     if known is None:
         known = _namedtuple(name, fields, rename=True, defaults=defaults, module=module)
         cloudpickle._lookup_class_or_track(tracker, known)
@@ -237,7 +238,7 @@ def make_namedtuple(
 
 def make_typed_dict(name: str, tracker: str) -> Any:
     """Make a TypedDict without its keys, or find it if it is known here."""
-    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    known: Any = known_class(tracker)
     if known is None:
         known = vars(typing)["TypedDict"](name, {})
         cloudpickle._lookup_class_or_track(tracker, known)

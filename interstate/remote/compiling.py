@@ -12,6 +12,7 @@ from collections import namedtuple
 from types import CodeType
 
 from . import trees
+from .sources import NEWLOCALS, codes_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LAMBDA = "<lambda>"
 _ANNOTATIONS = 0x1000000  # the flag of `from __future__ import annotations`
-_NEWLOCALS = 2  # the flag of functions, which the code of a class has not
 _AROUND = "__interstate__"  # the function that stands around the one that is wanted
 _LOCALS = ".<locals>."
 
@@ -165,10 +165,8 @@ def _imported_in(tree: ast.AST) -> Iterator[str]:
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
-    yield from (*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars)
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            yield from _names_in(part)
+    for part in codes_in(code):
+        yield from (*part.co_names, *part.co_varnames, *part.co_cellvars, *part.co_freevars)
 
 
 def _key(node: Function) -> tuple[str, int]:
@@ -238,7 +236,7 @@ def _renamed(code: CodeType, got: str, wanted: str) -> CodeType:
     """The code, and what is within it, by other qualified names than it was compiled with."""
     if got == wanted:
         return code
-    is_class = not code.co_flags & _NEWLOCALS
+    is_class = not code.co_flags & NEWLOCALS
 
     def renamed(part: Any) -> Any:
         if isinstance(part, CodeType):

@@ -153,9 +153,11 @@ def _functions_of(segment: Segment, how: How | None) -> Functions | None:
 
 
 def _is_rewritten(code: CodeType) -> bool:
-    if any(name.startswith("@py") for name in (*code.co_names, *code.co_varnames)):
-        return True
-    return any(_is_rewritten(part) for part in code.co_consts if isinstance(part, CodeType))
+    return any(
+        name.startswith("@py")
+        for part in sources.codes_in(code)
+        for name in (*part.co_names, *part.co_varnames)
+    )
 
 
 def _alike(code: CodeType, other: CodeType) -> bool:

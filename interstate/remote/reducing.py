@@ -31,9 +31,9 @@ from .remaking import (
     reduce_type_variable,
     reduce_union,
 )
+from .sources import NEWLOCALS, codes_in
 
 TYPE_CHECKING = False
-CO_NEWLOCALS = 2  # the flag of functions, which the code of a class has not
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
@@ -87,11 +87,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 def _names_in_classes(code: CodeType) -> Iterator[str]:
     """What the bodies of classes in a function name, which cloudpickle overlooks."""
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            if not part.co_flags & CO_NEWLOCALS:
-                yield from part.co_names
-            yield from _names_in_classes(part)
+    for part in codes_in(code):
+        if not part.co_flags & NEWLOCALS:
+            yield from part.co_names
 
 
 class _Cell:

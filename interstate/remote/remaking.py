@@ -7,6 +7,8 @@ from types import FunctionType
 
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
+from .pickling import known_class
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +140,7 @@ def make_type_variable(kind: str, name: str, tracker: str) -> Any:
     """Make it; a plain TypeVar where this Python does not know its kind."""
     import typing
 
-    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker)
+    known: Any = known_class(tracker)
     if known is not None:
         return known
     made = getattr(typing, kind, typing.TypeVar)(name)

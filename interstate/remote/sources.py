@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Segment = tuple[int, list[str]]  # the number of the first line, and the lines
 
+NEWLOCALS = 2  # the flag of functions, which the code of a class has not
 _ANY_TEXT = ("<string>", "<stdin>")  # files that are more than one
 _MOST = 4096  # code objects whose lines are remembered
 _came: dict[int, Any] = {}  # by id: a weak reference to code from elsewhere, and what it came with
@@ -126,7 +127,7 @@ def _made_of(code: CodeType, lines: list[str]) -> bool:
     except (OSError, ValueError):
         return True  # no file: they were noted for it
     changed = max(status.st_mtime, status.st_ctime)  # an older file may have taken its place
-    return changed < _started() or code in _codes_in(code.co_filename, lines)
+    return changed < started(_IMPORTED) or code in _codes_in(code.co_filename, lines)
 
 
 def _codes_in(file: str, lines: list[str]) -> list[CodeType]:
@@ -137,21 +138,27 @@ def _codes_in(file: str, lines: list[str]) -> list[CodeType]:
             found = [compile("".join(lines), file, "exec", dont_inherit=True)]
         except (SyntaxError, ValueError):
             found = []
-        for code in found:  # grows while it is walked
-            found += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-        known = _compiled[file] = lines, found
+        known = _compiled[file] = lines, [code for whole in found for code in codes_in(whole)]
     return known[1]
 
 
-def _started() -> float:
-    """When this process started, or was forked, as Unix time."""
+def codes_in(code: CodeType) -> list[CodeType]:
+    """A code object, and all that are within it."""
+    found = [code]
+    for each in found:  # grows while it is walked
+        found += [constant for constant in each.co_consts if isinstance(constant, CodeType)]
+    return found
+
+
+def started(unknown: float) -> float:
+    """When this process started, or was forked, as Unix time; or `unknown`, if nobody tells."""
     try:
         with open("/proc/self/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
         since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
         return time.time() - since_boot + ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError, ValueError):
-        return _IMPORTED
+        return unknown
 
 
 _IMPORTED = time.time()
