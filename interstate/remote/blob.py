@@ -22,13 +22,14 @@ _MEMORY = "/proc/meminfo"
 _GROUP = "/sys/fs/cgroup"  # where a container sees its own limits
 
 
-class Blob:
-    """The content of a blob, in a file in memory that has no name.
-
-    Where memory does not suffice, it is in a file on disk that has no name either.
+class Content:
+    """What calls need, as it comes in, in an open file.
 
     Attributes:
         obstacle: Why it is not here and will not be, or "".
+
+    Args:
+        size: How much it is, bytes.
     """
 
     about = b""  # what is refused
@@ -39,10 +40,6 @@ class Blob:
         self._written = 0
         self._unpacker = Unpacker()
         self._file: int | None = None
-        try:
-            self._file = _file_for(size)
-        except OSError as error:
-            self._have_no_room(error)
 
     def add(self, data: wire.Bytes) -> None:
         """Take the next bytes in."""
@@ -53,12 +50,39 @@ class Blob:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
             self._written += len(data)
+            self._note(data)
         except OSError as error:
             self._have_no_room(error)
 
     def add_packed(self, data: wire.Bytes) -> None:
         """Take the next bytes in, which are compressed."""
         self.add(self._unpacker.unpacked(data))
+
+    def close(self) -> None:
+        """Close its descriptor."""
+        if self._file is not None:
+            descriptor, self._file = self._file, None
+            os.close(descriptor)
+
+    def _note(self, data: wire.Bytes) -> None:
+        """These bytes are written."""
+
+    def _have_no_room(self, error: OSError) -> None:
+        raise NotImplementedError
+
+
+class Blob(Content):
+    """The content of a blob, in a file in memory that has no name.
+
+    Where memory does not suffice, it is in a file on disk that has no name either.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        try:
+            self._file = _file_for(size)
+        except OSError as error:
+            self._have_no_room(error)
 
     def fileno(self) -> int:
         """Return its descriptor, once all is there.
@@ -70,12 +94,7 @@ class Blob:
             raise wire.ProtocolError(f"{self._written} of a blob's {self._size} bytes are here")
         return self._file
 
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    drop = close
+    drop = Content.close
 
     def give_up(self, why: str) -> None:
         """It will not come, or not whole."""

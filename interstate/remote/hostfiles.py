@@ -13,9 +13,9 @@ import pathlib  # noqa: F401  # for workers, which then need not import it thems
 import time
 
 from . import family, places, wire
+from .blob import Content
 from .files import DESCRIPTION
 from .lean import signal, suppress
-from .packer import Unpacker
 from .title import set_title
 
 TYPE_CHECKING = False
@@ -26,30 +26,24 @@ _PATIENCE = 3.0  # seconds that a janitor may take
 _ATTEMPTS, _PAUSE = 100, 0.02  # seconds: who still writes to the folder is about to end
 
 
-class HostFile:
+class HostFile(Content):
     """A file that calls need; whoever knows its number and name knows its path.
 
     Args:
         number: Its own.
         content: Of its FILE: a DESCRIPTION, and its name.
-
-    Attributes:
-        obstacle: Why it is not here and will not be, or "".
     """
 
     about = wire.ABOUT_A_FILE  # what is refused
 
     def __init__(self, number: int, content: wire.Bytes) -> None:
-        self.obstacle = ""
-        self._size, executable, self._digest = DESCRIPTION.unpack_from(content)
+        size, executable, self._digest = DESCRIPTION.unpack_from(content)
+        super().__init__(size)
         name = bytes(content[DESCRIPTION.size :])
         self._mode = 0o500 if executable else 0o400
         self._path = places.path_of(number, name)
         self._what = f"the file {os.fsdecode(name)!r}"
-        self._written = 0
         self._sum = hashlib.sha256()
-        self._unpacker = Unpacker()
-        self._file: int | None = None
         try:
             _make_folder()
             os.mkdir(os.path.dirname(self._path), 0o700)
@@ -58,24 +52,6 @@ class HostFile:
             self._finish_if_whole()
         except OSError as obstacle:
             self._have_no_room(obstacle)
-
-    def add(self, data: wire.Bytes) -> None:
-        """Take the next bytes in."""
-        if self._file is None:
-            return
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-            self._sum.update(data)
-            self._written += len(data)
-            self._finish_if_whole()
-        except OSError as obstacle:
-            self._have_no_room(obstacle)
-
-    def add_packed(self, data: wire.Bytes) -> None:
-        """Take the next bytes in, which are compressed."""
-        self.add(self._unpacker.unpacked(data))
 
     def give_up(self, why: str) -> None:
         """It will not come, or not whole."""
@@ -91,17 +67,15 @@ class HostFile:
         if self._file is not None or self._written != self._size:
             raise wire.ProtocolError(f"{self._written} of a file's {self._size} bytes are here")
 
-    def close(self) -> None:
-        """Close its descriptor."""
-        if self._file is not None:
-            descriptor, self._file = self._file, None
-            os.close(descriptor)
-
     def drop(self) -> None:
         """Remove it."""
         with suppress(OSError):  # of what cannot be written any more
             self.close()
         remove(os.path.dirname(self._path))
+
+    def _note(self, data: wire.Bytes) -> None:
+        self._sum.update(data)
+        self._finish_if_whole()
 
     def _finish_if_whole(self) -> None:
         if self._written < self._size or self._file is None:
@@ -112,9 +86,9 @@ class HostFile:
         os.fchmod(self._file, self._mode)
         self.close()  # which may fail, too, where the disk is another computer's
 
-    def _have_no_room(self, obstacle: OSError) -> None:
+    def _have_no_room(self, error: OSError) -> None:
         where = os.path.dirname(places.folder)
-        why = obstacle.strerror or str(obstacle)
+        why = error.strerror or str(error)
         self.give_up(f"{self._what} of {self._size:,} bytes cannot be kept in {where}: {why}")
 
 
