@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import errno
 import os
+import re
 import stat
 import subprocess
 import time
@@ -16,6 +20,12 @@ import pytest
 from interstate.errors import HostKeyError
 from interstate.hosts import Host
 from interstate.ssh import SSH
+from interstate.ssh.certificates import SIGNATURES, certificate_in
+from interstate.ssh.config import Config
+from interstate.ssh.hostkeys import HostKey, KnownHosts
+from interstate.ssh.met import Met
+from interstate.ssh.settings import settle
+from interstate.ssh.trouble import WayError
 
 from .sshd import Keys, Sshd, loopback_addresses
 
@@ -46,9 +56,9 @@ def host(server: Sshd, known: Path) -> Host:
     return replace(server.host(), known_hosts_file=str(known))
 
 
-def make_key(path: Path, kind: str) -> str:
+def make_key(path: Path, kind: str, *more: str) -> str:
     """Make a key pair and return the public one."""
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)]
+    command = ["ssh-keygen", "-q", "-t", kind, *more, "-N", "", "-f", str(path)]
     subprocess.run(command, check=True)
     return public(path)
 
@@ -97,15 +107,29 @@ def test_an_unknown_host_key_is_refused(host: Host, known: Path, keys: Keys) -> 
     assert "its host key is not known" in message
     assert f"ssh-ed25519 key {fingerprint(keys.host)}" in message
     assert f"looked in {known}" in message
-    assert f"ssh-keyscan -p {host.port} {host.name} >> {known}" in message
+    assert f"echo '[{host.name}]:{host.port} ssh-ed25519 AAAA" in message
     assert not known.exists()
 
 
-def test_the_command_that_is_advised_for_an_unknown_key_works(host: Host, known: Path) -> None:
-    command = refusal(host).rpartition("note it with: ")[2]
-    known.parent.mkdir()
-    subprocess.run(command, shell=True, check=True, stderr=subprocess.DEVNULL)
-    opens(host)
+@pytest.mark.parametrize("alias", ["", "HostKeyAlias elsewhere"])
+def test_the_command_that_is_advised_for_an_unknown_key_works(
+    alias: str, host: Host, known: Path, tmp_path: Path
+) -> None:
+    """Though the folder is not there, and by whatever name the key is sought."""
+    config = config_file(tmp_path, "Host *", alias)
+    command = refusal(host, config).rpartition("note it with:\n")[2]
+    assert not known.parent.exists()
+    subprocess.run(command, shell=True, check=True)
+    opens(host, config)
+
+
+@pytest.mark.parametrize("nowhere", ["none", "/dev/null"])
+def test_where_no_file_is_for_new_keys_one_is_to_be_named(
+    nowhere: str, host: Host, tmp_path: Path
+) -> None:
+    config = config_file(tmp_path, f"UserKnownHostsFile {nowhere}", "GlobalKnownHostsFile none")
+    message = refusal(replace(host, known_hosts_file=None), config)
+    assert message.endswith("note it in a UserKnownHostsFile that you name in ssh_config")
 
 
 def test_a_changed_host_key_is_refused(host: Host, known: Path, keys: Keys, tmp_path: Path) -> None:
@@ -116,6 +140,24 @@ def test_a_changed_host_key_is_refused(host: Host, known: Path, keys: Keys, tmp_
     assert f"it shows the ssh-ed25519 key {fingerprint(keys.host)}" in message
     assert f"key {fingerprint(tmp_path / 'other')} in {known} line 2" in message
     assert f"ssh-keygen -R '[{host.name}]:{host.port}' -f {known}" in message
+
+
+def test_the_command_that_is_advised_for_a_changed_key_works(
+    host: Host, known: Path, tmp_path: Path
+) -> None:
+    other = make_key(tmp_path / "other", "ed25519")
+    write(known, f"[{host.name}]:{host.port} {other}", f"elsewhere {other}")
+    command = re.search(r"remove the old one with:\n(.*)$", refusal(host))
+    assert command is not None
+    subprocess.run(command[1], shell=True, check=True, capture_output=True)
+    assert known.read_text() == f"elsewhere {other}\n"
+
+
+def test_a_changed_key_of_a_pattern_is_told_by_its_line_alone(
+    host: Host, known: Path, tmp_path: Path
+) -> None:
+    write(known, f"[127.0.*]:{host.port} {make_key(tmp_path / 'other', 'ed25519')}")
+    assert refusal(host).endswith(f"remove the old one: it is line 1 of {known}")
 
 
 @pytest.mark.parametrize("strict", ["no", "accept-new"])
@@ -269,3 +311,176 @@ def test_a_key_that_cannot_be_noted_does_not_stop_what_is_allowed(
     config = config_file(tmp_path, "StrictHostKeyChecking no")
     opens(replace(host, known_hosts_file="/dev/null"), config)
     opens(replace(host, known_hosts_file="/dev/null/not/there"), config)
+
+
+def standing(ssh: SSH, host: Host) -> str:
+    """How a host's key stands when it is connected to; whether it is let in does not matter."""
+    with contextlib.suppress(HostKeyError):
+        ssh.open(host, "true", time.monotonic() + 20).close()
+    return ssh.met(host).standing
+
+
+def test_how_a_host_key_stands_is_kept(host: Host, known: Path, keys: Keys, tmp_path: Path) -> None:
+    name, key = f"[{host.name}]:{host.port}", public(keys.host)
+    other = make_key(tmp_path / "other", "ed25519")
+    ssh = SSH(ssh_config=config_file(tmp_path, "StrictHostKeyChecking accept-new"))
+    strict = SSH(ssh_config=None)
+    assert standing(strict, host) == "unknown"
+    assert [standing(ssh, host) for _ in range(2)] == ["new", "known"]
+    write(known, f"{name} {other}")
+    assert standing(ssh, host) == "changed"
+    write(known, f"{name} {key}", f"@revoked * {key}")
+    assert standing(ssh, host) == "revoked"
+    ssh.close()
+    strict.close()
+
+
+def test_a_hop_is_held_to_its_host_key_as_strictly(
+    host: Host, server: Sshd, known: Path, tmp_path: Path
+) -> None:
+    other = make_key(tmp_path / "other", "ed25519")
+    write(known, f"[{host.name}]:{host.port} {other}")
+    for strict in ("yes", "accept-new", "no"):
+        ssh = SSH([host], ssh_config=config_file(tmp_path, f"StrictHostKeyChecking {strict}"))
+        with pytest.raises(
+            HostKeyError, match=f"its hop {host} cannot be used: its host key is not"
+        ):
+            ssh.open(server.hosts(2)[1], "true", time.monotonic() + 20)
+        ssh.close()
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        (("-n", "elsewhere,other"), "it is for elsewhere, other, not for 127.0.1.1"),
+        (("-V", "20200101:20210101"), r"it has expired on 202\d-"),
+        (("-V", "21200101:21210101"), r"it is not valid before 21\d\d-"),
+        (("-O", "critical:strange=1"), "it has critical options"),
+    ],
+)
+def test_a_certificate_that_does_not_do_is_told_with_its_reason(
+    server: Sshd, keys: Keys, tmp_path: Path, terms: tuple[str, ...], told: str
+) -> None:
+    path, authority = tmp_path / "host", tmp_path / "ca"
+    make_key(authority, "ed25519")
+    Path(f"{path}.pub").write_text(public(keys.host))
+    sign = ["ssh-keygen", "-q", "-s", str(authority), "-h", "-I", "it", *terms, f"{path}.pub"]
+    subprocess.run(sign, check=True)
+    blob = base64.b64decode(Path(f"{path}-cert.pub").read_text().split()[1])
+    known = tmp_path / "known_hosts"
+    host = replace(server.host(), known_hosts_file=str(known))
+    settings = settle(host, Config(None))
+    name = f"[{host.name}]:{host.port}"
+    key = HostKey("ssh-ed25519", public(keys.host).split()[1], 256, certificate_in(blob))
+    write(known, f"@cert-authority {name} {public(authority)}")
+    with pytest.raises(WayError, match=f"the certificate that it came with does not do: {told}"):
+        KnownHosts().check(settings, key, Met())
+
+
+def test_a_certificate_that_was_altered_does_not_hold(keys: Keys, tmp_path: Path) -> None:
+    authority = tmp_path / "ca"
+    for kind in ("ed25519", "ecdsa", "rsa"):
+        make_key(authority, kind, *["-b", "2048"] * (kind == "rsa"))
+        (tmp_path / "host.pub").write_text(public(keys.host))
+        sign = ["ssh-keygen", "-q", "-s", str(authority), "-h", "-I", "it", "-n", "node"]
+        subprocess.run([*sign, str(tmp_path / "host.pub")], check=True)
+        blob = base64.b64decode((tmp_path / "host-cert.pub").read_text().split()[1])
+        assert certificate_in(blob).problem("node", SIGNATURES) == ""
+        altered = certificate_in(blob.replace(b"node", b"evil"))
+        assert "signature" in altered.problem("evil", SIGNATURES)
+        assert "CASignatureAlgorithms" in certificate_in(blob).problem("node", ())
+        for end in range(len(blob)):
+            with pytest.raises(ValueError, match="cut short"):
+                certificate_in(blob[:end])
+        with pytest.raises(ValueError, match="after its end"):
+            certificate_in(blob + b"\0")
+        for path in tmp_path.glob("*"):
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (None, "No such file"),
+        (b"rubbish\n", "its line 1 is no public key"),
+        (b"SSHKRL\n\0\0\0\0\x02", "it is a KRL of version 2"),
+        (b"SSHKRL\n\0\0\0\0\x01", "it is cut short"),
+        (
+            b"SSHKRL\n\0\0\0\0\x01" + bytes(32) + b"\x04" + bytes(4),
+            "a section of type 4, which is not known",
+        ),
+    ],
+    ids=["missing", "rubbish", "new KRL", "cut off", "signed"],
+)
+def test_a_file_of_revoked_keys_that_cannot_be_read_lets_no_host_in(
+    host: Host, known: Path, keys: Keys, tmp_path: Path, data: bytes | None, told: str
+) -> None:
+    write(known, f"[{host.name}]:{host.port} {public(keys.host)}")
+    path = tmp_path / "revoked"
+    if data is not None:
+        path.write_bytes(data)
+    message = refusal(host, config_file(tmp_path, f"RevokedHostKeys {path}"))
+    assert f"the file of its RevokedHostKeys {path} cannot be read: " in message
+    assert told in message
+    path.write_bytes(b"")
+    opens(host, config_file(tmp_path, f"RevokedHostKeys {path}"))
+
+
+def test_a_key_that_a_file_revokes_is_told_with_the_file(
+    host: Host, known: Path, keys: Keys, tmp_path: Path
+) -> None:
+    write(known, f"[{host.name}]:{host.port} {public(keys.host)}")
+    write(tmp_path / "revoked", f"# compromised\n{public(keys.host)} old")
+    message = refusal(host, config_file(tmp_path, f"RevokedHostKeys {tmp_path / 'revoked'}"))
+    assert f"key {fingerprint(keys.host)} in {tmp_path / 'revoked'}" in message
+
+
+def test_no_host_is_let_in_while_known_hosts_cannot_be_read_for_the_moment(
+    host: Host, known: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    write(known, f"[{host.name}]:{host.port} {make_key(tmp_path / 'other', 'ed25519')}")
+    config = config_file(tmp_path, "StrictHostKeyChecking accept-new")
+    with monkeypatch.context() as patch:
+        patch.setattr("interstate.ssh.knownfile.read", failing)
+        assert f"{known} cannot be read: Too many open files" in refusal(host, config)
+    assert "is not the known one" in refusal(host, config)
+
+
+def test_a_new_key_that_cannot_be_noted_is_logged(
+    host: Host, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    opens(
+        replace(host, known_hosts_file=str(tmp_path)),
+        config_file(tmp_path, "StrictHostKeyChecking no"),
+    )
+    assert f"the new host key of [{host.name}]:{host.port} was not noted" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("/bin/sh -c 'echo the directory is down >&2; exit 3'", "failed: the directory is down"),
+        ("/bin/false", "failed: it ended with 1"),
+        ("/bin/sleep 30", r"failed: it took longer than \d"),
+    ],
+)
+def test_a_known_hosts_command_that_fails_lets_no_host_in(
+    host: Host, known: Path, keys: Keys, tmp_path: Path, command: str, told: str
+) -> None:
+    write(known, f"[{host.name}]:{host.port} {public(keys.host)}")
+    ssh = SSH(ssh_config=config_file(tmp_path, f"KnownHostsCommand {command}"))
+    with pytest.raises(HostKeyError, match=f"its KnownHostsCommand {told}") as caught:
+        ssh.open(host, "true", time.monotonic() + 1.5)
+    assert "Try that command in a shell" in str(caught.value)
+    ssh.close()
+
+
+def test_a_known_hosts_command_that_is_not_there_is_logged(
+    host: Host, known: Path, keys: Keys, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(known, f"[{host.name}]:{host.port} {public(keys.host)}")
+    opens(host, config_file(tmp_path, "KnownHostsCommand /no/such/command %H"))
+    assert "KnownHostsCommand /no/such/command cannot be run: No such file" in caplog.text

@@ -1,0 +1,109 @@
+"""Algorithms: which of them to offer a server, and what to say when it wants none of these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import paramiko
+
+from ..errors import ConnectError
+from .certificates import SUFFIX
+from .patterns import chosen
+from .trouble import WayError
+
+_FAST = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")  # 1.4 times paramiko's first choice
+_SECURE = "mlkem768x25519-sha256"  # also from who records it now and has a quantum computer later
+_CHEAP = "ecdh-sha2-nistp256"  # a tenth of what it takes sshd to let us in is spared by this
+_WEAK = re.compile(r".*(-cbc|md5.*|-96)")  # ssh offers these only when it is told to, too
+_FIRST = {"Ciphers": _FAST, "KexAlgorithms": (_SECURE, _CHEAP)}
+_KINDS = {  # what of a server's message holds for each, and what it is called
+    "KexAlgorithms": (("kex_algo_list",), "way to exchange keys"),
+    "HostKeyAlgorithms": (("server_key_algo_list",), "type of host key"),
+    "Ciphers": (("client_encrypt_algo_list", "server_encrypt_algo_list"), "cipher"),
+    "MACs": (("client_mac_algo_list", "server_mac_algo_list"), "MAC"),
+}
+_EXTENSIONS = "ext-info-", "kex-strict-"  # no algorithms, though they stand among them
+
+
+class DisagreedError(paramiko.SSHException):
+    """There is nothing that both ends would take.
+
+    Args:
+        trouble: What to tell of it.
+    """
+
+    def __init__(self, trouble: WayError) -> None:
+        super().__init__(trouble.what)
+        self.trouble = trouble
+
+
+def offer(
+    keyword: str, said: str | None, usual: Iterable[str], possible: Iterable[str]
+) -> tuple[str, ...]:
+    """Return the algorithms to offer, in order.
+
+    Args:
+        keyword: As ssh_config calls their kind.
+        said: What it says of them.
+        usual: What paramiko would offer.
+        possible: What it could.
+
+    Raises:
+        WayError: ssh_config wants none that there are.
+    """
+    names = tuple(possible)
+    first = _FIRST.get(keyword, ())
+    fit = [name for name in usual if not _WEAK.fullmatch(name)]
+    offered = chosen(said, sorted(fit, key=lambda name: name not in first), names)
+    if not offered:
+        raise WayError(
+            ConnectError,
+            f"ssh_config wants {keyword} {said}, and none of these is possible here",
+            f"Possible are {', '.join(names)}.",
+        )
+    return offered
+
+
+def compare(
+    ours: Mapping[str, Sequence[str]],
+    theirs: Mapping[str, Sequence[str]],
+    possible: Mapping[str, Iterable[str]],
+) -> None:
+    """Return when there is something of each kind that both ends would take.
+
+    Args:
+        ours: What we offer, by keyword of ssh_config.
+        theirs: What the server does, as paramiko names the parts of its message.
+        possible: What we could offer, by keyword.
+
+    Raises:
+        DisagreedError: There is not.
+    """
+    for keyword, (parts, kind) in _KINDS.items():
+        for part in parts:
+            if not set(ours[keyword]) & set(theirs[part]):
+                raise DisagreedError(
+                    _disagreement(keyword, kind, ours[keyword], theirs[part], possible[keyword])
+                )
+
+
+def _disagreement(
+    keyword: str, kind: str, ours: Sequence[str], theirs: Sequence[str], possible: Iterable[str]
+) -> WayError:
+    offered = [name for name in theirs if name and not name.startswith(_EXTENSIONS)]
+    could = [name for name in offered if name in set(possible)]
+    plain = [name for name in ours if not name.endswith(SUFFIX)] or ours
+    advice = (
+        f"If you trust that, allow it in ssh_config: `{keyword} +{could[0]}`."
+        if could
+        else "Interstate can do none of what it offers: its administrator should allow one of ours "
+        f"({keyword} in sshd_config), or install a newer sshd."
+    )
+    return WayError(
+        ConnectError,
+        f"no handshake with it: there is no {kind} that both ends would take. "
+        f"It offers {', '.join(offered) or 'none'}; we would take {', '.join(plain)}",
+        advice,
+        f"no {kind} that both ends would take",
+    )
