@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from .hosts import Host
 from .screen import Screen
 
 _NAMES = {1: "stdout", 2: "stderr"}
+_ERASE = "\r\x1b[K"  # the line that the cursor is in
+_lock = threading.RLock()  # guards the next two
+_standing = False  # a line that `show` wrote is there, and the cursor in it
+_question: tuple[Callable[[], object], Callable[[], object]] | None = None  # see `above`
 _log = logging.getLogger("interstate")
 
 
@@ -129,11 +134,86 @@ def _decoder() -> codecs.IncrementalDecoder:
     return codecs.getincrementaldecoder("utf-8")("replace")
 
 
+def show(text: str, last: bool) -> bool:
+    """Write a line to sys.stderr that stands in for the one before; return whether it could.
+
+    What is no terminal gets a line each time.  There should be one such line at a time, and while a
+    question stands there is none but the last.
+
+    Args:
+        text: The line.
+        last: Whether it stays.
+    """
+    global _standing
+    anew = _is_terminal("stderr")
+    if _question is not None and not last:
+        return anew
+    with _lock:
+        write("stderr", text if anew and not last else f"{text}\n")
+        _standing = anew and not last
+    return anew
+
+
+def erase() -> None:
+    """Take away the line that `show` has left, for something else is to be written."""
+    global _standing
+    if _standing:
+        with _lock:
+            standing, _standing = _standing, False
+            if standing:  # still: somebody else may have been quicker
+                write("stderr", _ERASE)
+
+
+@contextlib.contextmanager
+def above(clear: Callable[[], object], again: Callable[[], object]) -> Iterator[None]:
+    """Write what is written meanwhile above a question that somebody has yet to answer.
+
+    Args:
+        clear: Takes the question away.
+        again: Shows it anew.
+    """
+    global _question
+    with _lock:
+        _question = clear, again
+    try:
+        yield
+    finally:
+        with _lock:  # nobody shows it any more
+            _question = None
+
+
 def write(stream: str, text: str) -> None:
     """Write to what is sys.stdout or sys.stderr now, and flush it."""
+    if text and _question is not None and _is_terminal(stream):
+        _write_above(stream, text)
+    else:
+        _write(stream, text)
+
+
+def _write_above(stream: str, text: str) -> None:
+    with _lock:
+        question = _question
+        if question is None:  # it was answered meanwhile
+            _write(stream, text)
+            return
+        clear, again = question
+        clear()
+        _write(stream, text if text.endswith("\n") else f"{text}\n")
+        again()
+
+
+def _is_terminal(stream: str) -> bool:
+    try:
+        return bool(getattr(sys, stream).isatty())
+    except Exception:  # the user's file, closed or odd, or none
+        return False
+
+
+def _write(stream: str, text: str) -> None:
     file: TextIO | None = getattr(sys, stream)
     if file is None or not text:
         return
+    erase()
     try:
         encoding = getattr(file, "encoding", None) or "utf-8"
         file.write(text.encode(encoding, "replace").decode(encoding))

@@ -62,7 +62,9 @@ def server(tmp_path: Path, keys: Keys, authorized: Path) -> Iterator[Sshd]:
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *options: str) -> Path:
     rounds = ["-a", "1"] if passphrase else []  # the fewest, so that tests are fast
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, *rounds, *options, "-f", str(path)]
+    bits = ["-b", "2048"] if kind == "rsa" else []  # likewise
+    how = [*rounds, *bits, *options]
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, *how, "-f", str(path)]
     subprocess.run(command, check=True)
     return path
 
@@ -133,7 +135,9 @@ def test_keys_of_every_kind_and_form_let_us_in(
 def test_a_key_that_is_not_let_in_is_an_error_that_names_it(server: Sshd, tmp_path: Path) -> None:
     key = make_key(tmp_path / "key")
     message = refusal(with_key(server.host(), key))
-    assert f"{server.user} could not log in: the server accepted none of: {key}; " in message
+    shown = subprocess.check_output(["ssh-keygen", "-lf", str(key)], text=True).split()[1]
+    offered = f"the server accepted none of: {key} (ED25519 {shown}); "
+    assert f"{server.user} could not log in: {offered}" in message
     assert "the server allows publickey" in message
     assert f"way: this computer → {server.host()}" in message
 
@@ -146,6 +150,7 @@ def test_an_identity_file_that_is_missing_is_mentioned(server: Sshd, tmp_path: P
 
 def test_a_file_that_is_no_key_is_mentioned(server: Sshd, tmp_path: Path) -> None:
     (tmp_path / "rubbish").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nrubbish\n-----END")
+    (tmp_path / "rubbish").chmod(0o600)
     message = refusal(with_key(server.host(), tmp_path / "rubbish"))
     assert "rubbish cannot be read as a private key" in message
 
@@ -206,6 +211,33 @@ def test_three_wrong_passphrases_are_enough_for_all_hosts(
     assert len(person.asked) == 3
 
 
+@pytest.mark.parametrize(
+    ("answers", "lines", "count"),
+    [
+        (["wrong"], (), 3),
+        (["wrong"], ("NumberOfPasswordPrompts 1",), 1),
+        ([""], (), 1),
+        (["wrong"], ("NumberOfPasswordPrompts 0",), 0),
+    ],
+)
+def test_after_a_key_that_nobody_unlocks_the_next_one_is_tried(
+    server: Sshd,
+    authorized: Path,
+    tmp_path: Path,
+    answers: list[str],
+    lines: tuple[str, ...],
+    count: int,
+) -> None:
+    locked = make_key(tmp_path / "locked", passphrase=SECRET)
+    free = make_key(tmp_path / "free")
+    let_in(authorized, locked, free)
+    person = Person(*answers)
+    files = f"IdentityFile {locked}", f"IdentityFile {free}", "IdentityAgent none"
+    config = config_file(tmp_path, *files, *lines)
+    opens(replace(server.host(), identity_file=None), config, person)
+    assert len(person.asked) == count
+
+
 def test_a_passphrase_is_not_asked_for_when_the_server_would_not_take_the_key(
     server: Sshd, tmp_path: Path
 ) -> None:
@@ -263,16 +295,16 @@ ssh.close()
     assert SECRET.encode() not in shown
 
 
-def test_keys_that_need_no_passphrase_are_tried_first(
+def test_where_nobody_can_be_asked_the_next_key_is_tried(
     server: Sshd, authorized: Path, tmp_path: Path
 ) -> None:
     locked = make_key(tmp_path / "locked", passphrase=SECRET)
     free = make_key(tmp_path / "free")
     let_in(authorized, locked, free)
+    files = f"IdentityFile {locked}", f"IdentityFile {free}", "IdentityAgent none"
+    opens(replace(server.host(), identity_file=None), config_file(tmp_path, *files))
     person = Person(SECRET)
-    config = config_file(
-        tmp_path, f"IdentityFile {locked}", f"IdentityFile {free}", "IdentityAgent none"
-    )
+    config = config_file(tmp_path, *files, "BatchMode yes")
     opens(replace(server.host(), identity_file=None), config, person)
     assert not person.asked
 
@@ -446,7 +478,8 @@ def test_a_password_is_asked_for_once_per_host_and_user(
             assert stream.read(2) == b"ok"
             stream.close()
         ssh.close()
-        assert person.asked == [(host, "me@127.0.0.1's password: ")]
+        asks = "me@127.0.0.1's password: " if method == "password" else "(me@127.0.0.1) Password: "
+        assert person.asked == [(host, asks)]
         assert attempts == [SECRET] * 3
 
 

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import base64
+import errno
+import logging
+import os
 import re
-import socket
-import struct
+import stat
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import paramiko
-from paramiko.agent import AgentSSH
-from paramiko.message import Message
-from paramiko.pkey import UnknownKeyType
 
 from ..hosts import Host
-from .asking import NOBODY, Asker
+from .asking import Asker
 from .deadline import Deadline
+from .fields import Fields
+from .identities import Identity, in_order, too_short
+from .privatekeys import PrivateKey, WrongPassphraseError
+from .publickeys import PublicKey, from_line
 from .settings import Settings
+from .sshagent import AgentError, SSHAgent
 
 _MAGIC = b"openssh-key-v1\0"
 _ARMOUR = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END", re.DOTALL)
-_PASSPHRASES = 3  # as ssh: NumberOfPasswordPrompts
-_AGENT_SECONDS = 60.0  # an agent may have to ask a person before it signs
-
-Problem = (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType)
+_OTHERS = 0o077
+_LARGEST = 1 << 20  # bytes of a key file, as OpenSSH
+_log = logging.getLogger("interstate")
 
 
 class KeyFile:
@@ -34,8 +32,8 @@ class KeyFile:
 
     Attributes:
         path: Where it is.
-        blob: Its public half, as far as it is readable without a passphrase.
-        key: The key, once it is there to sign with.
+        public: Its public half, as far as it is readable without a passphrase.
+        private: The key, once it is there to sign with.
         locked: Whether it needs a passphrase that nobody has given yet.
         missing: Whether there is no such file.
         problem: Why it cannot be used, for the user to read; "" when it can.
@@ -43,172 +41,206 @@ class KeyFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.blob: bytes | None = None
-        self.key: paramiko.PKey | None = None
+        self.public: PublicKey | None = None
+        self.private: PrivateKey | None = None
         self.locked = self.missing = False
         self.problem = ""
+        self._data = b""
         self._read()
+
+    def __repr__(self) -> str:
+        return f"<key file {self.path}{': ' * bool(self.problem)}{self.problem}>"
 
     def _read(self) -> None:
         try:
-            data = Path(self.path).read_bytes()
+            self._data = _contents(self.path)
         except OSError as error:
             self.missing = isinstance(error, FileNotFoundError)
             self.problem = f"cannot be read: {error.strerror}"
+        public = from_line(self._data)  # which of an agent's keys is meant
+        self.public = public or _public_in(self._data) or _public_beside(self.path)
+        if self.problem:
             return
-        public = _public_line(data)  # a public key names which of an agent's keys is meant
-        self.blob = public or _public_in(data) or _public_beside(self.path)
-        self.locked = _is_encrypted(data)
-        if not self.locked and public is None:
+        if public is not None:
+            self.problem = "is a public key, and no agent has its private half"
+        elif self.public is not None and self.public.kind.startswith("sk-"):
+            self.problem = "is on a security key, and not in an agent: see ssh-add"
+        else:
+            self.problem = _too_open(self.path)
+        if not self.problem:
+            self.locked = _is_encrypted(self._data)
             self._load()
 
-    def _load(self) -> None:
-        try:
-            self.key = paramiko.PKey.from_path(self.path)
-            self.blob = self.key.asbytes()
-        except Problem as error:
-            self.problem = f"cannot be read as a private key: {error}"
-
-    def unlock(self, host: Host, asker: Asker, deadline: Deadline) -> None:
-        """Ask for the passphrase, unless somebody has; see `key` and `problem` after."""
-        if self.locked and not asker.can_ask():
-            self.problem = f"needs a passphrase, and {NOBODY}"
+    def _load(self, passphrase: str | None = None) -> None:
+        if self.locked and passphrase is None:
             return
+        try:
+            self.private = PrivateKey(self._data, passphrase)
+            self.public = self.private.public
+        except ValueError as error:
+            self.problem = f"cannot be read as a private key: {error}"
+        self.locked, self._data = False, b""
+
+    def unlock(self, host: Host, asker: Asker, most: int, deadline: Deadline) -> None:
+        """Ask for the passphrase, unless somebody has; see `private` and `problem` after.
+
+        Args:
+            host: For which host the key is needed first.
+            asker: Whom to ask.
+            most: How often, at least once.
+            deadline: When to give up waiting for one's turn.
+        """
         with asker.turn(deadline):
-            for _ in range(_PASSPHRASES):
-                if self.locked:
-                    self._try(asker.ask(host, f"Enter passphrase for key '{self.path}': "))
+            for _ in range(most):
+                if not self.locked:
+                    return
+                passphrase = asker.ask(host, f"Enter passphrase for key '{self.path}': ")
+                if not passphrase:
+                    break
+                self._try(passphrase)
             if self.locked:
-                self.locked, self.problem = False, "no right passphrase was given for it"
+                self.locked, self._data = False, b""
+                self.problem = "no right passphrase was given for it"
 
     def _try(self, passphrase: str) -> None:
         try:
-            if passphrase:
-                # cryptography wants bytes here, and paramiko takes them too
-                self.key = paramiko.PKey.from_path(self.path, passphrase.encode())  # type: ignore[arg-type]
-                self.locked = False
-        except Problem:
+            self._load(passphrase)
+        except WrongPassphraseError:
             return
 
 
-class Agent(AgentSSH):
-    """An ssh-agent; any number of threads may have it sign at once.
-
-    Args:
-        path: Its socket.
-
-    Raises:
-        OSError, SSHException: It is not there, or not an agent.
-    """
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._turn = threading.Lock()
-        conn = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            conn.settimeout(_AGENT_SECONDS)
-            conn.connect(path)
-            self._connect(conn)  # type: ignore[attr-defined]
-        except BaseException:
-            conn.close()
-            raise
-
-    def _send_message(self, msg: Any) -> Any:
-        with self._turn:
-            return super()._send_message(msg)  # type: ignore[misc]
-
-    def close(self) -> None:
-        """Leave the agent."""
-        self._close()  # type: ignore[attr-defined]
-
-
 class Keyring:
-    """Every key that one executor has looked at.  Its mutable state: files and agents, by path."""
+    """Every key that one executor has looked at.
+
+    Its mutable state: files and their certificates, by path; of which files was warned.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._files: dict[str, KeyFile] = {}
-        self._agents: dict[str, Agent | None] = {}
+        self._certificates: dict[str, PublicKey | None] = {}
+        self._warned: set[str] = set()
 
-    def files(self, settings: Settings) -> list[KeyFile]:
-        """Return the key files that a host's settings name, readable or not."""
+    def file(self, path: str) -> KeyFile:
+        """Return a key file, readable or not."""
         with self._lock:
-            for path in settings.identity_files:
-                if path not in self._files:
-                    self._files[path] = KeyFile(path)
-            return [self._files[path] for path in settings.identity_files]
+            if path not in self._files:
+                self._files[path] = KeyFile(path)
+            return self._files[path]
 
-    def agent_keys(self, settings: Settings) -> list[paramiko.AgentKey]:
-        """Return the agent's keys to try: first those that are files too, then the others."""
-        if settings.agent is None:
-            return []
-        named = {file.blob for file in self.files(settings) if file.blob}
-        keys = list(self._keys_of(settings.agent))
-        ours = [key for key in keys if key.asbytes() in named]
-        others = [key for key in keys if key.asbytes() not in named]
-        return ours if settings.identities_only else ours + others
+    def identities(self, settings: Settings) -> tuple[list[Identity], list[str]]:
+        """Return what there is to offer to a host, in order, and why something else is not."""
+        notes: list[str] = []
+        named = [self._named(path, notes) for path in settings.certificates]
+        agent: list[Identity] = []
+        if settings.agent is not None:
+            try:
+                agent = SSHAgent(settings.agent).identities()
+            except AgentError as error:  # as with ssh, no agent is no error
+                notes.append(str(error))
+        offered = in_order(
+            self._of_files(settings),
+            [one for one in named if one],
+            agent,
+            only=settings.identities_only,
+        )
+        least = settings.algorithms.smallest_rsa
+        short = [one for one in offered if too_short(one, least)]
+        notes += [f"{one} has fewer bits than RequiredRSASize, {least}" for one in short]
+        return [one for one in offered if one not in short], notes
 
-    def _keys_of(self, path: str) -> Iterator[paramiko.AgentKey]:
+    def _of_files(self, settings: Settings) -> list[Identity]:
+        found: list[Identity] = []
+        for path in settings.identity_files:
+            found.append(Identity(path, self.file(path).public, path))
+            if settings.certificates:
+                continue  # as with ssh, where some are named, none are looked for
+            for beside in (f"{path}-cert", f"{path}-cert.pub"):
+                key = self._certificate(beside)
+                if key is not None and key.is_certificate and not key.is_for_hosts:
+                    found.append(Identity(beside, key, path))
+                    break
+        return found
+
+    def _named(self, path: str, notes: list[str]) -> Identity | None:
+        key = self._certificate(path)
+        if key is None or not key.is_certificate or key.is_for_hosts:
+            notes.append(f"{path} is no user's certificate")
+            return None
+        return Identity(path, key)
+
+    def _certificate(self, path: str) -> PublicKey | None:
         with self._lock:
-            if path not in self._agents:
-                self._agents[path] = _agent(path)
-            agent = self._agents[path]
-        yield from agent.get_keys() if agent else ()
+            if path not in self._certificates:
+                self._certificates[path] = _shown_in(path)
+            return self._certificates[path]
 
-    def close(self) -> None:
-        """Leave the agents."""
+    def warn(self, file: KeyFile) -> None:
+        """Warn, once, of a file whose key would be taken if only we could read it to ourselves."""
         with self._lock:
-            for agent in self._agents.values():
-                if agent is not None:
-                    agent.close()
-            self._agents.clear()
+            new = file.path not in self._warned
+            self._warned.add(file.path)
+        if new and _TOO_OPEN in file.problem:
+            _log.warning("the key %s is not used: it %s", file.path, file.problem)
 
 
-def _agent(path: str) -> Agent | None:
-    try:
-        return Agent(path)
-    except (OSError, paramiko.SSHException):
-        return None  # as ssh: no agent is no error
+_TOO_OPEN = "can be read by others"
 
 
-def _header(data: bytes) -> tuple[str, bytes | None]:
+def _too_open(path: str) -> str:
+    status = os.stat(path)
+    if status.st_uid != os.getuid() or not status.st_mode & _OTHERS:
+        return ""
+    return f"{_TOO_OPEN} (its mode is {status.st_mode & 0o777:04o}): chmod 600 {path}"
+
+
+def _header(data: bytes) -> tuple[str, PublicKey | None]:
     """The cipher, and the public half, that an OpenSSH private key shows openly."""
     armour = _ARMOUR.search(data)
-    message = Message(base64.b64decode(armour[1]) if armour else b"")
-    if message.get_bytes(len(_MAGIC)) != _MAGIC:
-        return "none", None
-    cipher = message.get_text()
-    message.get_binary()  # the name of the key derivation, and its options
-    message.get_binary()
-    return cipher, message.get_binary() if message.get_int() == 1 else None
+    fields = Fields(base64.b64decode(armour[1]) if armour else b"")
+    if fields.take(len(_MAGIC)) != _MAGIC:
+        raise ValueError("no private key of OpenSSH's")
+    cipher = fields.text()
+    fields.string()  # the name of the key derivation, and its options
+    fields.string()
+    return cipher, PublicKey(fields.string()) if fields.number(4) == 1 else None
 
 
-def _public_in(data: bytes) -> bytes | None:
+def _public_in(data: bytes) -> PublicKey | None:
     try:
         return _header(data)[1]
-    except (ValueError, struct.error):
-        return None
-
-
-def _public_line(data: bytes) -> bytes | None:
-    fields = data.split()
-    if len(fields) < 2 or not fields[0].startswith((b"ssh-", b"ecdsa-", b"sk-")):
-        return None
-    try:
-        return base64.b64decode(fields[1])
     except ValueError:
-        return None
-
-
-def _public_beside(path: str) -> bytes | None:
-    try:
-        return _public_line(Path(path + ".pub").read_bytes())
-    except OSError:
         return None
 
 
 def _is_encrypted(data: bytes) -> bool:
     try:
         return b"ENCRYPTED" in data[:400] or _header(data)[0] != "none"
-    except (ValueError, struct.error):
+    except ValueError:
         return False
+
+
+def _public_beside(path: str) -> PublicKey | None:
+    return _shown_in(f"{path}.pub")
+
+
+def _contents(path: str) -> bytes:
+    """Read a file; what is none, or has no end, is an error, for nobody knows how long it takes."""
+    with open(path, "rb", opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return data
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _shown_in(path: str) -> PublicKey | None:
+    try:
+        return from_line(_contents(path))
+    except OSError:
+        return None
