@@ -11,18 +11,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import paramiko
 import pytest
 
+from interstate import SSHExecutor
 from interstate.errors import ConnectError, HostError
 from interstate.hosts import Host
-from interstate.ssh import SSH
+from interstate.ssh import SSH, inbox
 
+from .servers import bursting, port_with
 from .sshd import Keys, Sshd
 
 
 @contextlib.contextmanager
-def listener(answer: bytes = b"", hang_up: bool = False) -> Iterator[int]:
-    """A TCP port that answers, or says nothing, or hangs up on everybody."""
+def listener(answer: bytes = b"", hang_up: bool = False, most: int = 1000) -> Iterator[int]:
+    """A TCP port that answers, or says nothing, or hangs up; after so many it says nothing."""
     taken: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -31,6 +34,8 @@ def listener(answer: bytes = b"", hang_up: bool = False) -> Iterator[int]:
                 while True:
                     connection = server.accept()[0]
                     taken.append(connection)
+                    if len(taken) > most:
+                        continue
                     connection.sendall(answer)
                     if hang_up:
                         connection.close()
@@ -117,6 +122,70 @@ def test_a_server_that_hangs_up_is_tried_again_until_the_deadline(ssh: SSH) -> N
     assert seconds < 1.5
 
 
+def test_a_server_that_hung_up_and_then_says_nothing_is_said_to_be_busy(ssh: SSH) -> None:
+    with listener(b"Exceeded MaxStartups\r\n", hang_up=True, most=2) as port:
+        error, seconds = failure(ssh, Host("127.0.0.1", "me", port), 0.6)
+    assert "and 3 attempts: " in str(error)
+    assert "it said 'Exceeded MaxStartups'" in str(error)
+    assert 0.5 < seconds < 1.5
+
+
+def test_closing_ends_those_too_who_wait_for_their_turn(ssh: SSH) -> None:
+    with listener() as port, ThreadPoolExecutor(20) as threads:
+        silent = Host("127.0.0.1", "me", port)
+        failures = [threads.submit(failure, ssh, silent, 60.0) for _ in range(20)]
+        wait_until(lambda: connections() == 4)  # so many may log in to one server at first
+        ssh.close()
+        assert max(seconds for _, seconds in (each.result(10) for each in failures)) < 10
+
+
+def test_closing_ends_those_too_whose_connection_is_not_answered(ssh: SSH) -> None:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = server.getsockname()[1]
+        for _ in range(8):  # nobody accepts, so the next are not answered
+            crowd = stack.enter_context(socket.socket())
+            crowd.setblocking(False)
+            crowd.connect_ex(("127.0.0.1", port))
+        threads = stack.enter_context(ThreadPoolExecutor(20))
+        silent = Host("127.0.0.1", "me", port)
+        failures = [threads.submit(failure, ssh, silent, 20.0) for _ in range(20)]
+        wait_until(lambda: len(ssh._dialled) == 4)
+        ssh.close()
+        assert max(seconds for _, seconds in (each.result(15) for each in failures)) < 10
+
+
+def test_names_that_are_looked_up_slowly_hold_nobody_else_up(
+    ssh: SSH, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(name: str, port: int, *_: object, flags: int = 0) -> list[object]:
+        if flags:  # is it an address, not a name?
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        time.sleep(1.0)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with listener(b"HTTP/1.1 400 Bad Request\r\n", True) as port, ThreadPoolExecutor(32) as threads:
+        hosts = [Host(f"node-{i}", "me", port) for i in range(32)]
+        seconds = [took for _, took in threads.map(lambda host: failure(ssh, host, 20.0), hosts)]
+    assert max(seconds) < 5
+
+
+def test_a_server_that_says_more_than_it_may_is_left(
+    ssh: SSH, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "_MOST", 1 << 20)
+    host_key = paramiko.Ed25519Key.from_private_key_file(str(keys.host))
+    with port_with(bursting(host_key, 1 << 22)) as port:
+        known = tmp_path / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{port} {host_key.get_name()} {host_key.get_base64()}\n")
+        host = Host("127.0.0.1", "me", port, str(keys.client), str(known))
+        stream = ssh.open(host, "true", time.monotonic() + 20)
+        received = sum(map(len, iter(lambda: stream.read(1 << 16), b"")))
+    assert received <= 1 << 20
+    assert stream.lost
+
+
 def test_a_server_of_something_else_is_named_at_once(ssh: SSH) -> None:
     with listener(b"HTTP/1.1 400 Bad Request\r\n", hang_up=True) as port:
         error, seconds = failure(ssh, Host("127.0.0.1", "me", port))
@@ -161,6 +230,11 @@ def test_a_deadline_that_has_passed_is_an_error_not_a_hang(ssh: SSH, real_host: 
     error, seconds = failure(ssh, real_host, -1.0)
     assert isinstance(error, ConnectError)
     assert seconds < 1
+
+
+def test_there_may_be_more_time_than_any_timer_takes(loopback_host: Host) -> None:
+    with SSHExecutor([loopback_host], connect_timeout=1e300, ssh_config=None) as executor:
+        assert executor.submit(int, "3").result(20) == 3
 
 
 def test_close_ends_what_is_open_and_what_is_being_opened(real_host: Host) -> None:

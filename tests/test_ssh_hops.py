@@ -17,7 +17,8 @@ import pytest
 
 from interstate.errors import AuthenticationError, ConnectError, HostError, HostKeyError
 from interstate.hosts import Host
-from interstate.ssh import SSH, Stream
+from interstate.ssh import SSH, Stream, opener
+from interstate.ssh.login import Login
 
 from . import processes
 from .sshd import Keys, Sshd, loopback_addresses
@@ -181,6 +182,30 @@ def test_a_hop_that_was_lost_is_opened_anew(gate: Sshd, sshd: Sshd, start: Start
     echo(ssh, sshd.host()).close()
 
 
+@pytest.mark.parametrize(
+    ("where", "step"), [(SSH, "_shake_hands"), (Login, "run"), (opener, "_start")]
+)
+def test_a_hop_that_is_lost_as_a_host_is_connected_to_costs_no_host(
+    gate: Sshd, sshd: Sshd, start: Start, monkeypatch: pytest.MonkeyPatch, where: object, step: str
+) -> None:
+    original, ssh = getattr(where, step), start(gate.host())
+    echo(ssh, sshd.host()).close()
+    killed: list[int] = []
+
+    def once_cut(*args: object, **options: object) -> object:
+        if not killed:
+            killed.extend(gate.sessions())
+            processes.kill(killed)
+            assert not processes.wait_gone(set(killed), 10)
+            if step == "run":  # it has been said by then
+                vars(args[0])["_handler"].allowed = ["publickey"]
+        return original(*args, **options)
+
+    monkeypatch.setattr(where, step, once_cut)
+    echo(ssh, sshd.host()).close()
+    assert killed
+
+
 def test_a_hop_that_stops_taking_anything_in_does_not_hold_close_up(
     gate: Sshd, sshd: Sshd, start: Start
 ) -> None:
@@ -329,7 +354,7 @@ def test_what_a_shell_would_read_is_not_handed_to_a_proxy_command(
 ) -> None:
     config = sshd.config_file(more="ProxyCommand nc %h %p # %r")
     error = failure(start(config=config), Host("target", f"me;touch {tmp_path}/pwned"))
-    assert "cannot be handed to a ProxyCommand" in str(error)
+    assert "cannot be handed to a shell" in str(error)
     assert not (tmp_path / "pwned").exists()
 
 

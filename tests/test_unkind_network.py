@@ -13,7 +13,7 @@ from interstate import ConnectError, HostLost, SSHExecutor
 
 from . import processes
 from .proxy import Proxy
-from .sshd import Sshd
+from .sshd import Keys, Sshd
 
 PATIENCE = 30.0
 
@@ -45,6 +45,19 @@ def test_a_cut_connection_fails_what_ran_there_and_leaves_nothing(
             assert isinstance(running.exception(PATIENCE), HostLost)
             assert isinstance(waiting.exception(PATIENCE), HostLost)
         assert not processes.wait_gone({int(running.stdout)}, 10.0)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_connection_that_is_lost_as_the_agent_begins_is_made_anew(
+    keys: Keys, tmp_path: Path, times: int
+) -> None:
+    cuts = f"test -e cut{times} || {{ n=$(ls cut* 2>/dev/null | wc -l); touch cut$((n + 1)); "
+    cuts += 'kill -9 $PPID; }; exec sh -c "$SSH_ORIGINAL_COMMAND"'
+    (tmp_path / "sshd").mkdir()
+    with Sshd(tmp_path / "sshd", keys, force_command=f"cd {tmp_path}; {cuts}") as sshd:
+        with SSHExecutor([sshd.host()], workers_per_host=1) as executor:
+            assert executor.submit(abs, -1).result(PATIENCE) == 1
+        assert len(list(tmp_path.glob("cut*"))) == times
 
 
 def test_a_network_that_stands_still_while_connecting_is_given_up_in_time(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_GRACE = 0.3  # seconds: who sees a deadline by itself needs no help
 _SHORTEST = 0.05  # while the clock stands still, waits end early: not in a tight loop
 _LONGEST = 3600.0  # locks refuse an infinite timeout
 
@@ -42,16 +43,23 @@ class Deadline:
     Args:
         clock: The clock that it is read from.
         seconds: How far ahead the moment is.
+
+    Attributes:
+        seconds: That, to a tenth, to be told: what was asked for began a moment earlier.
     """
 
     def __init__(self, clock: Clock, seconds: float) -> None:
-        self.seconds = seconds
+        self.seconds = round(seconds, 1) or seconds
         self._clock = clock
         self._end = clock.now() + seconds
 
     def remaining(self) -> float:
         """Return the seconds left, never less than 0."""
         return max(0.0, self._end - self._clock.now())
+
+    def postpone(self, seconds: float) -> None:
+        """Move this deadline: so many seconds are not to count."""
+        self._end += seconds
 
     def within(self, seconds: float | None) -> Deadline:
         """Return this deadline, or the one in so many seconds if that is sooner."""
@@ -62,6 +70,24 @@ class Deadline:
     def wait(self, event: threading.Event) -> bool:
         """Wait for an event; return whether it came in time."""
         return self.until(event.wait)
+
+    @contextmanager
+    def watched(self, late: Callable[[], object], name: str) -> Iterator[None]:
+        """Have something done on a thread of its own if this comes before the with-block ends.
+
+        It is to end what waits in there and knows no deadline.
+        """
+        done = threading.Event()
+
+        def watch() -> None:
+            if not self.wait(done) and not done.wait(_GRACE):
+                late()
+
+        threading.Thread(target=watch, name=name, daemon=True).start()
+        try:
+            yield
+        finally:
+            done.set()
 
     def acquire(self, lock: threading.Lock | threading.Semaphore) -> bool:
         """Wait for a lock; return whether it was free in time."""

@@ -1,10 +1,20 @@
-"""Hops: which lead to a host, and one connection to each, shared by all hosts behind it."""
+"""Hops: which lead to a host, and the connections to them, shared by all hosts behind.
+
+The first 128 hosts behind a hop share one connection, the next 128 another one, and so on: an sshd
+looks at all channels of a connection whenever it wakes up, so each message through it takes as
+long as there are many, and each channel is one of its 1,024 open files.  A hop at which a password
+or a code was typed has one connection for all.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
+from typing import NamedTuple
 
 from ..errors import ConnectError
 from ..hosts import Host
@@ -14,11 +24,31 @@ from .transport import Transport
 from .trouble import BusyError, WayError
 
 Chain = tuple[Host, ...]
+SHARE = 128  # hosts that share a connection to their hop
 _LONGEST = 32  # hops; a longer chain is a loop in which no host is named twice
+_ANY = Host("any")
+_Identity = tuple[Settings, ...]
+_log = logging.getLogger(__name__)
+
+
+class _Opening(NamedTuple):
+    """A connection, once it is there."""
+
+    seconds: float  # that whoever opens it has for it
+    future: Future[Transport]
+
+    @property
+    def transport(self) -> Transport | None:
+        """The connection, if it is there and alive."""
+        there = self.future.done() and self.future.exception() is None
+        return self.future.result() if there and self.future.result().is_active() else None
 
 
 class Hops:
-    """The connections to hops, by the chain that ends in them.  Its mutable state: these.
+    """The connections to hops, by what holds for the hops on the way to them and for themselves.
+
+    Two names of one hop are one, if user, port, keys and all else are the same.  Its mutable
+    state: the connections, which hosts there are behind each hop, and which hops have but one.
 
     Args:
         via: The hops to go over instead of a host's own ProxyJump.
@@ -36,7 +66,9 @@ class Hops:
         self._settings = settings
         self._connect = connect
         self._lock = threading.Lock()
-        self._open: dict[Chain, Future[Transport]] = {}
+        self._open: dict[tuple[_Identity, int], _Opening] = {}
+        self._behind: defaultdict[_Identity, dict[Host, int]] = defaultdict(dict)
+        self._single: set[_Identity] = set()
 
     def chain(self, host: Host) -> Chain:
         """Return the hops to go over to a host, in order.
@@ -47,10 +79,8 @@ class Hops:
         Raises:
             WayError: The hops lead in a circle.
         """
-        if host in self._via:
-            chain = self._via[: self._via.index(host)]
-        else:
-            chain = self._via or self._settings(host).jumps
+        place = self._via.index(host) if host in self._via else len(self._via)
+        chain = self._via[:place] or self._settings(host).jumps
         seen = [host]
         while chain:
             if chain[0] in seen or len(chain) > _LONGEST:
@@ -62,34 +92,79 @@ class Hops:
             chain = (*jumps, *chain)
         return chain
 
-    def transport(self, chain: Chain, deadline: Deadline) -> Transport:
-        """Return the connection to the last hop of a chain; whoever comes first opens it.
+    def transport(self, chain: Chain, host: Host, deadline: Deadline) -> Transport:
+        """Return a connection to the last hop of a chain, for a host behind it.
+
+        Whoever comes first opens it.
 
         Raises:
             WayError: It cannot be opened, or not in time.
         """
+        hops = self._identity(chain)
+        first = self._shared((hops, 0), chain, deadline)
         with self._lock:
-            future = self._open.get(chain)
-            mine = future is None or _is_dead(future)
-            if future is None or mine:
-                future = self._open[chain] = Future()
-        if mine:
-            self._fill(chain, future, deadline)
-        return _outcome(future, chain[-1], deadline)
+            behind = self._behind[hops]
+            number = behind.setdefault(host, len(behind)) // SHARE
+            alone = hops in self._single or not first.repeatable
+        if not number or alone:
+            return first
+        try:
+            return self._shared((hops, number), chain, deadline.within(deadline.remaining() / 2))
+        except (WayError, BusyError) as error:
+            _log.info("all hosts behind %s share its one connection: %s", chain[-1], error)
+        if first.is_active():  # else it is the hop that was lost
+            with self._lock:
+                self._single.add(hops)
+        return first
 
-    def _fill(self, chain: Chain, future: Future[Transport], deadline: Deadline) -> None:
+    def close_silent(self, chain: Chain, seconds: float) -> None:
+        """Close the connections to hops that do not answer any more, and so what is stuck in them.
+
+        Args:
+            chain: The hops.
+            seconds: How long each may take to answer.
+        """
+        for place in range(1, len(chain) + 1):  # what goes over a silent one is silent as well
+            hops = self._identity(chain[:place])
+            with self._lock:
+                openings = [opening for key, opening in self._open.items() if key[0] == hops]
+            for transport in [opening.transport for opening in openings]:
+                if transport is not None and not transport.responds(seconds):
+                    transport.close()
+
+    def _identity(self, chain: Chain) -> _Identity:
+        return tuple(replace(self._settings(hop), host=_ANY) for hop in chain)
+
+    def _shared(self, key: tuple[_Identity, int], chain: Chain, deadline: Deadline) -> Transport:
+        while True:
+            with self._lock:
+                opening = self._open.get(key)
+                mine = opening is None or (opening.future.done() and opening.transport is None)
+                if opening is None or mine:
+                    opening = self._open[key] = _Opening(deadline.seconds, Future())
+            if mine:
+                self._fill(key, chain, opening.future, deadline)
+            try:
+                return _outcome(opening.future, chain[-1], deadline)
+            except WayError as error:
+                if error.kind is not ConnectError or opening.seconds >= deadline.seconds:
+                    raise  # else there was less time for it than we have
+
+    def _fill(
+        self,
+        key: tuple[_Identity, int],
+        chain: Chain,
+        future: Future[Transport],
+        deadline: Deadline,
+    ) -> None:
         try:
             future.set_result(self._connect(chain[-1], chain[:-1], deadline))
         except BaseException as error:
             with self._lock:  # those who wait get the error; the next one tries again
-                self._open.pop(chain, None)
+                self._open.pop(key, None)
             future.set_exception(error)
             if not isinstance(error, Exception):
                 raise
-
-
-def _is_dead(future: Future[Transport]) -> bool:
-    return future.done() and not future.result().is_active()
 
 
 def _outcome(future: Future[Transport], hop: Host, deadline: Deadline) -> Transport:
@@ -106,7 +181,8 @@ def _outcome(future: Future[Transport], hop: Host, deadline: Deadline) -> Transp
         return future.result()
     if isinstance(error, WayError):
         what = f"its hop {hop} cannot be used: {error.what}"
-        raise WayError(error.kind, what, error.advice) from error
+        reason = f"its hop {hop} cannot be used: {error.reason}"
+        raise WayError(error.kind, what, error.advice, reason) from error
     raise WayError(
         ConnectError, f"its hop {hop} cannot be used: {error!r}", "Try again."
     ) from error
@@ -117,4 +193,5 @@ def _circle(hosts: list[Host]) -> WayError:
         ConnectError,
         f"ProxyJump leads in a circle: {' needs '.join(map(str, hosts))}",
         "Give the hop that is to be reached directly a `ProxyJump none` of its own in ssh_config.",
+        "ProxyJump leads in a circle",
     )

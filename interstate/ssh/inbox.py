@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 from collections.abc import Callable
+
+_MOST = 1 << 24  # bytes; twice the widest window: more may not come unless they are read
 
 
 class Inbox:
@@ -12,10 +15,15 @@ class Inbox:
 
     A BufferedPipe wakes its reader by a condition variable and deletes from the front of an array;
     this hands over what came as it came.
+
+    Attributes:
+        fed: How many bytes came, until they were pumped.
     """
 
     def __init__(self) -> None:
         self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # an empty one is the end
+        self.fed = 0
+        self._taken = 0  # bytes that were read
         self._rest = b""
         self._receive: Callable[[bytes], object] | None = None
         self._handing = threading.Lock()  # held while something is handed to that, in order
@@ -23,11 +31,18 @@ class Inbox:
         self._error: BaseException | None = None
 
     def feed(self, data: bytes) -> None:
-        """Put in what has arrived."""
+        """Put in what has arrived.
+
+        Raises:
+            OSError: It is more than the other side may send before it is read.
+        """
         with self._handing:
             if self._receive is not None:
                 self._hand_over(data, self._receive)
             elif data:
+                self.fed += len(data)
+                if self.fed - self._taken > _MOST:
+                    raise OSError(errno.ENOBUFS, "it sent more than it may")
                 self._pieces.put(data)
 
     def close(self) -> None:
@@ -65,8 +80,9 @@ class Inbox:
             self.close()  # for who reads on
         elif len(data) < size and not self._pieces.empty():
             data = self._gathered(data, size)
-        self._rest = data[size:]
-        return data[:size] if self._rest else data
+        self._rest, data = data[size:], data[:size]
+        self._taken += len(data)
+        return data
 
     def read_ready(self) -> bool:
         """Whether a `read` would not wait."""

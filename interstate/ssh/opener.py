@@ -7,30 +7,39 @@ Stream    one session channel, one command
 
 from __future__ import annotations
 
+import itertools
+import socket
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 
 import paramiko
 
 from ..errors import ConnectError
 from ..hosts import Host
 from ..pauses import pauses
-from .asking import Ask, Asker
-from .config import Config
+from .asking import Aside, Ask, Asker
+from .config import USER_CONFIG, Config, ConfigSource
 from .deadline import Clock, Deadline
-from .hops import Hops
-from .hostkeys import KnownHosts
+from .dialing import dial
+from .greeting import no_handshake
+from .hops import SHARE, Hops
+from .hostkeys import HostKey, KnownHosts
 from .keys import Keyring
 from .login import Login
+from .met import Met
 from .pacing import PAUSES, Pacing
+from .resolving import resolve
 from .settings import Settings, names, settle
-from .source import USER_CONFIG, ConfigSource
 from .stream import Stream
-from .transport import Transport, no_handshake
+from .transport import Transport, check_size
 from .trouble import BusyError, WayError
-from .wires import Command, Wire, connect, tunnel
+from .wires import ALIVE, Command, Socket, Wire, handed_over, is_local, tunnel
 
 _FILES_OF_COMMAND, _FILES_OF_COMMAND_STARTING = 2, 3  # a ProxyCommand's: see wires
 
@@ -38,8 +47,8 @@ _FILES_OF_COMMAND, _FILES_OF_COMMAND_STARTING = 2, 3  # a ProxyCommand's: see wi
 class SSH:
     """Opens ways to hosts; any number of threads may, at once.
 
-    Its mutable state: settings found so far, transports alive, hops (in Hops), keys (in Keyring),
-    known hosts (in KnownHosts).
+    Its mutable state: settings found so far, how servers let us in, transports alive, hops (in
+    Hops), keys (in Keyring), known hosts (in KnownHosts).
 
     Args:
         via: Hops to go over, in order; they stand in for a host's own ProxyJump.
@@ -47,6 +56,8 @@ class SSH:
             path: that file alone; None: none.
         password: A callable given (host, prompt), asked for passphrases and passwords instead of
             the terminal.
+        aside: What is entered while somebody is asked on the terminal: whoever else writes there
+            leaves it alone meanwhile.
 
     Raises:
         OSError: The ssh_config that was given cannot be read.
@@ -59,17 +70,20 @@ class SSH:
         *,
         ssh_config: ConfigSource = USER_CONFIG,
         password: Ask | None = None,
+        aside: Aside = nullcontext,
     ) -> None:
         self._config = Config(ssh_config)
         self._clock = Clock()
-        self._asker = Asker(password, self._clock)
+        self._asker = Asker(password, self._clock, aside)
         self._keyring = Keyring()
         self._known = KnownHosts()
         self._pacing = Pacing()
         self._hops = Hops(tuple(via), self._settings, self._connect_hop)
         self._lock = threading.Lock()
         self._settled: dict[Host, Settings] = {}
+        self._met: dict[Host, Met] = {}
         self._alive: weakref.WeakSet[Transport] = weakref.WeakSet()
+        self._dialled: weakref.WeakSet[Socket] = weakref.WeakSet()
         self._closed = threading.Event()
 
     def open(self, host: Host, command: str, deadline: float) -> Stream:
@@ -79,7 +93,7 @@ class SSH:
             host: Where.
             command: What its login shell is to run.
             deadline: When to give up, as `time.monotonic()` counts; the time that a person takes
-                to type a secret is not counted.
+                to type a secret is not counted, nor that in which others have their turn.
 
         Raises:
             ConnectError: There is no way to it, or no answer in time.
@@ -90,13 +104,15 @@ class SSH:
         try:
             if not limit.remaining():
                 raise WayError(ConnectError, "there was no time left to connect", "Give it more.")
-            transport = self._connect(host, self._hops.chain(host), limit)
-            return _start(transport, command, limit)
+            chain = self._hops.chain(host)
+            with self._watched(chain, limit):
+                return self._begin(host, chain, command, limit)
         except WayError as trouble:
             message = f"{host}: {trouble.what} (way: {self.way(host)}). {trouble.advice}"
-            raise trouble.kind(message, host) from trouble.__cause__
+            raise trouble.kind(message, host, trouble.reason) from trouble.__cause__
         except (OSError, RuntimeError) as error:  # no more files (ulimit -n) or threads, here
-            raise ConnectError(f"{host}: {error} (way: {self.way(host)})", host) from error
+            message = f"{host}: {error} (way: {self.way(host)})"
+            raise ConnectError(message, host, str(error)) from error
 
     def beside(self, stream: object, host: Host, command: str, deadline: float) -> Stream:
         """Start another command on a host, on the connection of a stream that we have opened.
@@ -132,6 +148,10 @@ class SSH:
             return names([host])
         return names(["ProxyCommand"] * bool(first.command) + [*chain, host])
 
+    def met(self, host: Host) -> Met:
+        """Return what was seen of a host at the last attempt to log in to it."""
+        return self._met.get(host) or Met()
+
     def files(self, hosts: Iterable[Host], at_once: int) -> int:
         """Return how many files will be open here while hosts are, or are being, connected to.
 
@@ -139,16 +159,20 @@ class SSH:
             hosts: Each is connected to; those behind a hop share its connection.
             at_once: How many of them are being connected to at a time.
         """
+        hosts = list(hosts)
+        if len(hosts) > 1:  # Match may run slow commands
+            with ThreadPoolExecutor(at_once, "ssh_config") as threads:
+                list(threads.map(self.way, hosts))
         lasting, passing = 0, 1
-        hops: set[Host] = set()
+        behind: Counter[Host] = Counter()
         for host in hosts:
             try:
                 chain = self._hops.chain(host)
                 first = self._settings((*chain, host)[0])
             except WayError:
                 continue  # `open` says so
-            if not chain or chain[0] not in hops:
-                hops.update(chain[:1])
+            behind.update(chain[:1])
+            if not chain or behind[chain[0]] % SHARE == 1:
                 lasting += _FILES_OF_COMMAND if first.command else 1
                 passing = _FILES_OF_COMMAND_STARTING if first.command else passing
         return lasting + passing * min(lasting, at_once)
@@ -157,10 +181,20 @@ class SSH:
         """End every connection, those of the hops too.  Nothing can be opened any more."""
         with self._lock:
             self._closed.set()
-            alive = list(self._alive)
+            alive, dialled = list(self._alive), list(self._dialled)
+        self._pacing.close()
+        self._asker.close()
+        for wire in dialled:
+            with suppress(OSError):  # what is closed, or not connected yet, is woken all the same
+                wire.shutdown(socket.SHUT_RDWR)
         for transport in alive:
             transport.close()
-        self._keyring.close()
+
+    def _watched(self, chain: tuple[Host, ...], limit: Deadline) -> AbstractContextManager[None]:
+        """Who writes into a hop that takes nothing in is stuck there, whatever the time."""
+        if not chain:
+            return nullcontext()
+        return limit.watched(lambda: self._hops.close_silent(chain, ALIVE), "ssh watch")
 
     def _settings(self, host: Host) -> Settings:
         settings = self._settled.get(host)
@@ -168,16 +202,32 @@ class SSH:
             settings = self._settled[host] = settle(host, self._config)
         return settings
 
+    def _begin(self, host: Host, chain: tuple[Host, ...], command: str, limit: Deadline) -> Stream:
+        """Connect, and start a command; again, if the hop was lost in between."""
+        while True:
+            transport = self._connect(host, chain, limit)
+            try:
+                return _start(transport, command, limit)
+            except WayError:
+                if not transport.cut or not limit.remaining():
+                    raise
+
     def _connect(self, host: Host, chain: tuple[Host, ...], deadline: Deadline) -> Transport:
         """Connect to a host over a chain of hops, again and again while its sshd is busy."""
         settings = self._settings(host)
+        busy: BusyError | None = None
         for attempts, pause in enumerate(pauses(*PAUSES), 1):
             try:
                 with self._pacing.slot(settings, chain, deadline):
                     return self._attempt(settings, chain, deadline)
             except BusyError as again:
+                busy = again
                 if deadline.remaining() <= pause or self._closed.wait(pause):
                     raise _given_up(again, attempts, deadline) from again
+            except WayError as error:
+                if busy is None or deadline.remaining() or error.kind is not ConnectError:
+                    raise
+                raise _given_up(busy, attempts, deadline) from busy  # this one had little time
         raise AssertionError("there is always another pause")
 
     def _connect_hop(self, hop: Host, chain: tuple[Host, ...], deadline: Deadline) -> Transport:
@@ -188,41 +238,87 @@ class SSH:
     def _attempt(
         self, settings: Settings, chain: tuple[Host, ...], deadline: Deadline
     ) -> Transport:
+        met = self._met[settings.host] = Met(user=settings.user)
         transport = Transport(self._wire(settings, chain, deadline), f"ssh {settings.host}")
         try:
             self._remember(transport)
             with self._pacing.crowd(deadline):
-                self._shake_hands(transport, settings, deadline)
-                Login(transport, settings, self._keyring, self._asker, deadline).run()
-            transport.settle_down()
+                self._shake_hands(transport, settings, met, deadline)
+                login = Login(transport, settings, self._keyring, self._asker, deadline, chain)
+                login.run()
+                met.method, met.key = login.accepted
+                transport.repeatable = login.needs_nobody
+            transport.environment = settings.environment
+            transport.renew_keys(*settings.rekeying)
+            transport.settle_down(settings.alive_interval, settings.alive_count)
+        except WayError as error:
+            transport.close()
+            if transport.cut and not self._closed.is_set():
+                raise BusyError("the hop before it was lost") from error
+            raise
         except BaseException:
             transport.close()
             raise
         return transport
 
-    def _remember(self, transport: Transport) -> None:
+    def _remember(self, what: Transport | Socket) -> None:
+        """Have `close` end it."""
         with self._lock:
-            self._alive.add(transport)
+            if isinstance(what, Transport):
+                self._alive.add(what)
+            else:
+                self._dialled.add(what)
             if self._closed.is_set():
                 raise WayError(ConnectError, "everything was closed meanwhile", "Open it anew.")
 
     def _wire(self, settings: Settings, chain: tuple[Host, ...], deadline: Deadline) -> Wire:
         if chain:
-            return tunnel(self._hops.transport(chain, deadline), settings, deadline)
+            hop = self._hops.transport(chain, settings.host, deadline)
+            return tunnel(hop, settings, deadline)
+        if settings.command and settings.passed:
+            return handed_over(settings.command, deadline)
         if settings.command:
             return Command(settings.command)
-        return connect(settings, deadline)
+        return self._dial(settings, deadline)
 
-    def _shake_hands(self, transport: Transport, settings: Settings, deadline: Deadline) -> None:
+    def _dial(self, settings: Settings, deadline: Deadline) -> Wire:
+        """Connect over TCP; ask anew, in our turn, where what asks too often is dropped."""
+        ended, remember = self._closed.wait, self._remember
+        addresses = resolve(settings, deadline, ended)
+        for asked in itertools.count():
+            with self._pacing.dialling(deadline, asked) as patience:
+                if settings.connect_timeout or deadline.remaining() <= patience:
+                    return dial(settings, addresses, deadline, ended, remember)
+                briefly, began = replace(settings, connect_timeout=patience), time.monotonic()
+                try:
+                    return dial(briefly, addresses, deadline, ended, remember)
+                except WayError:
+                    if time.monotonic() < began + patience or self._closed.is_set():
+                        raise
+        raise AssertionError("there is always another time to ask")
+
+    def _shake_hands(
+        self, transport: Transport, settings: Settings, met: Met, deadline: Deadline
+    ) -> None:
         def order(possible: tuple[str, ...]) -> tuple[str, ...]:
-            return self._known.algorithms(settings, possible)
+            return self._known.algorithms(settings, possible, deadline.remaining())
 
         try:
-            transport.handshake(order, deadline)
+            transport.handshake(
+                order, deadline, settings.algorithms, compressed=settings.compressed
+            )
             key = transport.get_remote_server_key()
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise no_handshake(transport, error, deadline) from error
-        self._known.check(settings, key)
+        check_size(settings, key)
+        self._known.check(
+            settings,
+            HostKey.of(key),
+            met,
+            offered=transport.preferred_keys,
+            local=not settings.command and is_local(transport.wire),
+            seconds=deadline.remaining(),
+        )
 
 
 def _start(transport: Transport, command: str, deadline: Deadline) -> Stream:
@@ -230,10 +326,12 @@ def _start(transport: Transport, command: str, deadline: Deadline) -> Stream:
         return Stream.start(transport, command, deadline)
     except (paramiko.SSHException, OSError, EOFError) as refusal:
         error = refusal
+    late = f"no answer within {deadline.seconds:.3g} s"
+    why = (str(error) or "it hung up") if deadline.remaining() else late
     transport.close()
     raise WayError(
         ConnectError,
-        f"we are logged in, but it does not run commands for us ({error})",
+        f"we are logged in, but it does not run commands for us ({why})",
         "Is that user allowed to run commands there? See `ssh HOST true`.",
     ) from error
 
@@ -244,5 +342,6 @@ def _given_up(again: BusyError, attempts: int, deadline: Deadline) -> WayError:
         f"no answer that we could use within {deadline.seconds:.3g} s and {attempts} attempts: "
         f"{again}",
         "Its sshd may be busy (MaxStartups in sshd_config), or bar us for a while "
-        "(PerSourcePenalties, fail2ban): its log says why.",
+        "(PerSourcePenalties, fail2ban), or for good (/etc/hosts.deny): its log says why.",
+        f"no answer that we could use in time: {again}",
     )

@@ -51,7 +51,7 @@ class Stream:
         """
         channel = transport.open_session(timeout=deadline.remaining())
         inbox = inside(channel).in_buffer = Inbox()
-        if not execute(channel, command, deadline):
+        if not execute(channel, command, deadline) and not inbox.fed:  # which is a hasty yes
             channel.close()
             raise paramiko.SSHException("exec refused")
         return cls(channel, transport, inbox, guest)
@@ -130,7 +130,8 @@ class Stream:
     @property
     def lost(self) -> bool:
         """Whether the connection is known to be gone."""
-        return not self._transport.is_active()
+        ending = inside(self._transport).saved_exception is not None  # its streams end before it
+        return ending or not self._transport.is_active()
 
     @property
     def finished(self) -> bool:

@@ -15,9 +15,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import paramiko
@@ -29,37 +31,28 @@ from paramiko.common import (
     cMSG_SERVICE_REQUEST,
 )
 from paramiko.message import Message
-from paramiko.packet import Packetizer
-from paramiko.transport import ServiceRequestingTransport
 
-from ..errors import ConnectError
+from ..errors import HostKeyError
+from .agreeing import compare, offer
+from .certificates import SUFFIX
 from .conversation import Handler
 from .deadline import Deadline
-from .trouble import BusyError, WayError
-from .wires import Command, Wire, inside
+from .greeting import Packets
+from .prompts import printable
+from .refusals import Refusing
+from .settings import Algorithms, Settings
+from .trouble import WayError
+from .wires import Tunnel, Wire, inside
 
 LOG = "interstate.ssh.transport"
 logging.getLogger(LOG).setLevel(logging.CRITICAL)  # what matters is in our exceptions; for more,
 #                                                    set this logger's level to DEBUG
 
-_FAST = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")  # 1.4 times paramiko's first choice
-_SECURE = "mlkem768x25519-sha256"  # also from who records it now and has a quantum computer later
-_CHEAP = "ecdh-sha2-nistp256"  # a tenth of what it takes sshd to let us in is spared by this
+_DELAYED = "zlib@openssh.com"  # compression that begins once we are logged in
 _GOODBYE = 0.2  # seconds that close() waits for the connection's thread, which needs far less
 
 
-class _Packetizer(Packetizer):
-    heard = ""
-
-    def start_handshake(self, timeout: float) -> None:
-        """Start no timer."""
-
-    def readline(self, timeout: float) -> str:
-        self.heard = super().readline(timeout)
-        return self.heard
-
-
-class Transport(ServiceRequestingTransport):
+class Transport(Refusing):
     """A paramiko transport over a wire.
 
     Args:
@@ -69,32 +62,40 @@ class Transport(ServiceRequestingTransport):
     Attributes:
         conversation: Where attempts to log in are made.
         farewell: Why the server said that it disconnects, or "".
+        environment: The variables that commands over there are to have.
+        repeatable: Whether we were let in by what would let us in again, with nobody asked.
     """
 
     def __init__(self, wire: Wire, name: str) -> None:
-        super().__init__(cast(Any, wire), packetizer_class=_Packetizer)
+        super().__init__(cast(Any, wire), packetizer_class=Packets)
         self.set_log_channel(LOG)
         self.name = name
         self.wire = wire
         self._unsaid: list[tuple[paramiko.Channel, int]] = []
         self.farewell = ""
+        self.environment: tuple[tuple[str, str], ...] = ()
+        self.repeatable = False
+        self._asking: threading.Thread | None = None
         self._answered = threading.Event()
+        self._most_unanswered = 0
         self.conversation = Handler(self)
 
     @property
     def heard(self) -> str:
         """The last line that came before the handshake: what it has instead of a greeting."""
-        return cast(_Packetizer, self.packetizer).heard
+        return cast(Packets, self.packetizer).heard
+
+    @property
+    def cut(self) -> bool:
+        """Whether the hop before it was lost."""
+        return isinstance(self.wire, Tunnel) and self.wire.cut
 
     def responds(self, seconds: float) -> bool:
-        """Whether the server answers anything within that time; so it is there."""
+        """Whether the server says anything within that time, asked or not; so it is there."""
+        began = time.monotonic()
         self._answered.clear()
-        message = Message()
-        message.add_byte(cMSG_GLOBAL_REQUEST)
-        message.add_string("keepalive@openssh.com")
-        message.add_boolean(True)
-        inside(self)._send_user_message(message)
-        return self._answered.wait(seconds)
+        self._ask_aside()  # who writes may be stuck
+        return self._answered.wait(seconds) or cast(Packets, self.packetizer).latest >= began
 
     def _parse_request_failure(self, m: Message) -> None:
         inside(super())._parse_request_failure(m)
@@ -108,21 +109,24 @@ class Transport(ServiceRequestingTransport):
         self,
         algorithms: Callable[[tuple[str, ...]], tuple[str, ...]],
         deadline: Deadline,
+        wanted: Algorithms = Algorithms(),  # noqa: B008  # it is frozen
+        *,
+        compressed: bool = False,
     ) -> None:
         """Agree on keys with the server.
 
         Args:
-            algorithms: Puts the possible host key algorithms in the order to ask for them.
+            algorithms: Puts the host key algorithms that may be used in the order to ask for them.
             deadline: When to give up.
+            wanted: What ssh_config says of algorithms.
+            compressed: Whether to ask for compression.
 
         Raises:
+            WayError: ssh_config wants none of the algorithms that there are here.
             TimeoutError: The server was silent.
             SSHException, EOFError, OSError: There was no agreement.
         """
-        options = self.get_security_options()
-        options.key_types = algorithms(tuple(options.key_types))
-        options.ciphers = _first(_FAST, options.ciphers)
-        options.kex = _first((_SECURE, _CHEAP), options.kex)
+        self._offer(algorithms, wanted, compressed)
         self.banner_timeout = math.inf  # the deadline is for all of it
         done = threading.Event()
         self.wire.owner = self
@@ -131,6 +135,56 @@ class Transport(ServiceRequestingTransport):
             raise TimeoutError
         if not self.is_active():
             raise self.get_exception() or paramiko.SSHException("negotiation failed")
+
+    def _offer(
+        self,
+        algorithms: Callable[[tuple[str, ...]], tuple[str, ...]],
+        wanted: Algorithms,
+        compressed: bool,
+    ) -> None:
+        options, possible = self.get_security_options(), self._possible()
+        certified = (name + SUFFIX for name in options.key_types)
+        usual = (*certified, *options.key_types)
+        named = offer("HostKeyAlgorithms", wanted.host_keys, usual, possible["HostKeyAlgorithms"])
+        options.key_types = algorithms(named)
+        options.ciphers = offer("Ciphers", wanted.ciphers, options.ciphers, possible["Ciphers"])
+        options.kex = offer("KexAlgorithms", wanted.kex, options.kex, possible["KexAlgorithms"])
+        options.digests = offer("MACs", wanted.macs, options.digests, possible["MACs"])
+        if compressed:
+            options.compression = (_DELAYED, "none")
+
+    def _possible(self) -> dict[str, tuple[str, ...]]:
+        """All algorithms that there are here, by keyword of ssh_config."""
+        all_of = inside(self)
+        return {
+            "HostKeyAlgorithms": tuple(all_of._key_info),
+            "Ciphers": tuple(all_of._cipher_info),
+            "KexAlgorithms": tuple(all_of._kex_info),
+            "MACs": tuple(all_of._mac_info),
+        }
+
+    def _parse_kex_init(self, m: Message) -> None:
+        ours = {
+            "HostKeyAlgorithms": self.preferred_keys,
+            "Ciphers": self.preferred_ciphers,
+            "KexAlgorithms": self.preferred_kex,
+            "MACs": self.preferred_macs,
+        }
+        compare(ours, inside(self)._really_parse_kex_init(Message(m.asbytes())), self._possible())
+        inside(super())._parse_kex_init(m)
+
+    def _verify_key(self, host_key: bytes, sig: bytes) -> None:
+        """Once a host's key was looked at, it is to stay that one."""
+        looked_at = self.host_key
+        inside(super())._verify_key(host_key, sig)
+        if looked_at is not None and self.host_key != looked_at:
+            self.host_key = looked_at
+            raise paramiko.SSHException("it shows another host key than when we met it")
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """The host key algorithms to ask for; paramiko's own adds one for certificates to each."""
+        return tuple(self.get_security_options().key_types)
 
     def ensure_session(self) -> None:
         """Ask for the user-authentication service, without waiting for the answer."""
@@ -166,9 +220,47 @@ class Transport(ServiceRequestingTransport):
         for channel, size in unsaid:
             self.give_window(channel, size)
 
-    def settle_down(self) -> None:
-        """Block in reads from now on; `close` ends them by shutting the wire down."""
-        self.wire.settimeout(None)
+    def renew_keys(self, size: int, seconds: int) -> None:
+        """Have keys agreed on anew after so many bytes, each way, and seconds; 0: as usual."""
+        cast(Packets, self.packetizer).renew(size, seconds)
+
+    def settle_down(self, interval: int = 0, most: int = 3) -> None:
+        """Block in reads from now on; `close` ends them by shutting the wire down.
+
+        Args:
+            interval: After so many seconds of silence the server is asked whether it is there; 0:
+                never.
+            most: How many questions may stay unanswered; after one more interval this is closed.
+        """
+        if interval:
+            self._most_unanswered = most
+            cast(Packets, self.packetizer).silence = self._bear_silence
+        with contextlib.suppress(OSError):  # it may have hung up, as whoever uses it will see
+            self.wire.settimeout(interval or None)
+
+    def _bear_silence(self) -> None:
+        packetizer = cast(Packets, self.packetizer)
+        if packetizer.unanswered >= self._most_unanswered:
+            self.farewell = "it did not answer any more (ServerAliveCountMax)"
+            with contextlib.suppress(OSError):
+                self.wire.shutdown(socket.SHUT_RDWR)
+            return
+        packetizer.unanswered += 1
+        if self.writable():
+            inside(self)._send_message(_question())
+        elif isinstance(self.wire, Tunnel):
+            self._ask_aside()
+
+    def _ask_aside(self) -> None:
+        """Ask on another thread: it may have to wait for who writes, and this one must not."""
+
+        def ask() -> None:
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # who reads sees it
+                inside(self)._send_user_message(_question())
+
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = threading.Thread(target=ask, name=f"{self.name} alive", daemon=True)
+            self._asking.start()
 
     def _parse_service_accept(self, m: Message) -> None:
         inside(super())._parse_service_accept(m)
@@ -183,8 +275,11 @@ class Transport(ServiceRequestingTransport):
 
         Until a command runs, sshd leaves Nagle's algorithm on: of two small messages in a row the
         second waits for the first's acknowledgement, which TCP delays by 40 ms unless it can go
-        with data.
+        with data.  Where compression begins when we are let in, what crosses with that news would
+        be taken as compressed, and is not: so nothing is sent then.
         """
+        if self.local_compression == _DELAYED and not self.authenticated:
+            return
         message = Message()
         message.add_byte(cMSG_IGNORE)
         message.add_string(b"")
@@ -192,7 +287,7 @@ class Transport(ServiceRequestingTransport):
 
     def _parse_disconnect(self, m: Message) -> None:
         m.get_int()
-        self.farewell = m.get_text()
+        self.farewell = printable(m.get_binary().decode("utf-8", "replace"))
 
     def close(self) -> None:
         """End the connection at once, from any thread, any number of times."""
@@ -206,17 +301,22 @@ class Transport(ServiceRequestingTransport):
             self.completion_event.set()
 
 
-def _first(wanted: Sequence[str], possible: Sequence[str]) -> tuple[str, ...]:
-    """What is possible, with what is wanted before the rest."""
-    return tuple(sorted(possible, key=lambda name: name not in wanted))
+def _question() -> Message:
+    message = Message()
+    message.add_byte(cMSG_GLOBAL_REQUEST)
+    message.add_string("keepalive@openssh.com")
+    message.add_boolean(True)
+    return message
 
 
 def execute(channel: paramiko.Channel, command: str, deadline: Deadline) -> bool:
-    """Start a command on a session channel; return whether the server did, in time.
+    """Start a command on a session channel; return whether the server said yes, in time.
 
     Its stderr comes with its stdout: what nobody reads of either would stall both.
     """
     channel.set_combine_stderr(True)
+    for name, value in cast(Transport, channel.get_transport()).environment:
+        _set_variable(channel, name, value)
     message = Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)
@@ -226,35 +326,27 @@ def execute(channel: paramiko.Channel, command: str, deadline: Deadline) -> bool
     channel.event.clear()
     channel.event_ready = False
     inside(channel.get_transport())._send_user_message(message)
-    if not deadline.wait(channel.event):
-        return False
-    return channel.event_ready or channel.recv_ready()  # a hasty server may skip the yes
+    return deadline.wait(channel.event) and channel.event_ready
 
 
-def no_handshake(
-    transport: Transport, error: Exception, deadline: Deadline
-) -> WayError | BusyError:
-    """Return what a failed handshake means: a busy server, a silent one, or none of SSH at all."""
-    heard = f"; it said {transport.heard[:200]!r}" if transport.heard else ""
-    if isinstance(error, TimeoutError):
-        return WayError(
-            ConnectError,
-            f"it took the connection, and gave no answer within {deadline.seconds:.3g} s",
-            "Is it an SSH server that listens there? If it is only slow, give it more time.",
+def _set_variable(channel: paramiko.Channel, name: str, value: str) -> None:
+    """Ask for a variable; as with ssh, a server that does not allow it says nothing."""
+    message = Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("env")
+    message.add_boolean(False)
+    message.add_string(name)
+    message.add_string(os.fsencode(value))
+    inside(channel.get_transport())._send_user_message(message)
+
+
+def check_size(settings: Settings, key: paramiko.PKey) -> None:
+    """Refuse an RSA host key of fewer bits than RequiredRSASize."""
+    smallest = settings.algorithms.smallest_rsa
+    if key.get_name() == "ssh-rsa" and key.get_bits() < smallest:
+        raise WayError(
+            HostKeyError,
+            f"its RSA host key has {key.get_bits()} bits, fewer than RequiredRSASize {smallest}",
+            "Its administrator should make a new one: see ssh-keygen.",
         )
-    if isinstance(transport.wire, Command):
-        return WayError(
-            ConnectError,
-            f"its ProxyCommand led to no SSH server{heard}: "
-            f"{transport.wire.complaint() or 'it ended without a word'}",
-            "Try that command in a shell: it should greet with `SSH-2.0-…`.",
-        )
-    if (
-        not transport.initial_kex_done
-        and transport.heard.startswith("SSH-")
-        and not isinstance(error, EOFError | OSError)
-    ):
-        return WayError(ConnectError, f"no handshake with it: {error}", "See `ssh -v`.")
-    if transport.heard.startswith(("HTTP", "220")):
-        return WayError(ConnectError, f"no SSH server listens there{heard}", "Is the port right?")
-    return BusyError(f"{error or 'the server hung up'}{heard}")

@@ -12,13 +12,15 @@ class WayError(Exception):
         kind: The public exception that it becomes.
         what: What happened, as a phrase.
         advice: What the user can do about it, as sentences.
+        reason: What happened, in words that are the same for every host; default: `what`.
     """
 
-    def __init__(self, kind: type[HostError], what: str, advice: str) -> None:
+    def __init__(self, kind: type[HostError], what: str, advice: str, reason: str = "") -> None:
         super().__init__(what)
         self.kind = kind
         self.what = what
         self.advice = advice
+        self.reason = reason or what
 
 
 class BusyError(Exception):

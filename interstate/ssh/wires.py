@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import select
 import signal
@@ -20,8 +21,7 @@ from .settings import Settings
 from .trouble import BusyError, WayError
 
 _GRACE = 0.5  # seconds that a ProxyCommand has between SIGTERM and SIGKILL
-_DEAD_AFTER = 60  # seconds without an answer after which the kernel gives a connection up
-_ALIVE = 1.0  # seconds that a hop may take to show that it is there
+ALIVE = 1.0  # seconds that a hop may take to show that it is there
 _PROHIBITED, _CONNECT_FAILED = 1, 2  # RFC 4254, 5.1: why a channel was not opened
 
 
@@ -47,7 +47,9 @@ class Wire(Protocol):
     def close(self) -> None: ...
 
 
-class _Socket(socket.socket):
+class Socket(socket.socket):
+    """A socket of the system's as a Wire."""
+
     owner: threading.Thread | None = None
     _poll: select.poll | None = None
 
@@ -57,7 +59,8 @@ class _Socket(socket.socket):
         A hop's sshd leaves Nagle's algorithm on, so that of several small messages from behind it
         all but the first would wait for an acknowledgement, 40 ms as a rule.
         """
-        if hasattr(socket, "TCP_QUICKACK") and self.family != socket.AF_UNIX:
+        of_tcp = self.family in (socket.AF_INET, socket.AF_INET6)
+        if hasattr(socket, "TCP_QUICKACK") and of_tcp:
             self.recv = self._recv_and_acknowledge  # type: ignore[method-assign]
 
     def writable(self) -> bool:
@@ -76,80 +79,17 @@ class _Socket(socket.socket):
         return data
 
 
-def connect(settings: Settings, deadline: Deadline) -> Wire:
-    """Connect to a host directly over TCP.
-
-    Looking its name up is the one wait that nothing bounds but the system's resolver.
-
-    Raises:
-        WayError: Its name is unknown, its port refused, or nothing answers.
-        BusyError: It hung up on us.
-    """
-    addresses = _resolve(settings)
-    limit = deadline.within(settings.connect_timeout)
-    failure: OSError | None = None
-    for i, (family, kind, protocol, _, address) in enumerate(addresses):
-        wire = _Socket(family, kind, protocol)
-        try:
-            wire.settimeout(max(limit.remaining() / (len(addresses) - i), 0.001))
-            wire.connect(address)
-            _tune(wire)
-            return wire
-        except OSError as error:
-            wire.close()
-            failure = error
-    raise _unreachable(settings, limit, failure)
-
-
-def _resolve(settings: Settings) -> list[Any]:
+def is_local(wire: Wire) -> bool:
+    """Whether what we are connected to is this computer, as far as its address tells."""
+    if not isinstance(wire, Socket) or wire.family not in (socket.AF_INET, socket.AF_INET6):
+        return False
     try:
-        return socket.getaddrinfo(
-            settings.address, settings.port, settings.family, socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise WayError(
-            ConnectError,
-            f"its name {settings.address!r} cannot be resolved: {reason}",
-            "Check the spelling, or give its HostName in ssh_config.",
-        ) from error
+        return ipaddress.ip_address(wire.getpeername()[0].partition("%")[0]).is_loopback
+    except OSError:
+        return False  # it has hung up
 
 
-def _unreachable(
-    settings: Settings, limit: Deadline, failure: OSError | None
-) -> WayError | BusyError:
-    where = f"{settings.address} port {settings.port}"
-    if isinstance(failure, ConnectionResetError):
-        return BusyError(f"{where} reset the connection")
-    if isinstance(failure, TimeoutError):
-        return WayError(
-            ConnectError,
-            f"{where} gave no answer within {limit.seconds:.3g} s",
-            "Is it up, and does no firewall stand between? If so, give it more time, "
-            "or name the head node that leads to it as via=.",
-        )
-    reason = (failure.strerror or str(failure)) if failure else "it has no address"
-    return WayError(
-        ConnectError,
-        f"cannot connect to {where}: {reason}",
-        "Is sshd running there, and is that its port?",
-    )
-
-
-def _tune(wire: socket.socket) -> None:
-    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
-        ("TCP_KEEPIDLE", 30),
-        ("TCP_KEEPINTVL", 10),
-        ("TCP_KEEPCNT", 3),
-        ("TCP_USER_TIMEOUT", _DEAD_AFTER * 1000),
-    ):
-        if hasattr(socket, option):  # not on every system
-            wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-
-
-class Command(_Socket):
+class Command(Socket):
     """A ProxyCommand: a process whose stdin and stdout are the other end of this socket.
 
     It has a session of its own, so that a Ctrl-C meant for us does not end it.
@@ -171,6 +111,12 @@ class Command(_Socket):
                 start_new_session=True,
             )
 
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        try:
+            return super().send(data, flags)
+        except BrokenPipeError:  # it has ended: what it has said is still to be read, then the end
+            return memoryview(data).nbytes
+
     def complaint(self) -> str:
         """End the command; return the last of what it wrote to stderr."""
         self.close()
@@ -183,6 +129,34 @@ class Command(_Socket):
                 _end(self._process)
                 self._complaint = _tail(self._errors)
                 self._errors.close()
+
+
+def handed_over(line: str, deadline: Deadline) -> Wire:
+    """Run a ProxyCommand, and return the connection that it passes to us (ProxyUseFdpass).
+
+    Raises:
+        WayError: It passes none, or not in time.
+    """
+    command = Command(line)
+    with contextlib.closing(command):
+        command.settimeout(max(deadline.remaining(), 0.001))
+        try:
+            _, passed, _, _ = socket.recv_fds(command, 1, 1)
+        except TimeoutError:
+            passed = []
+        if not passed:
+            raise _nothing(command.complaint())
+    os.set_inheritable(passed[0], False)
+    return Socket(fileno=passed[0])
+
+
+def _nothing(complaint: str) -> WayError:
+    return WayError(
+        ConnectError,
+        f"its ProxyCommand handed no connection over: {complaint or 'it said nothing of why'}",
+        "ProxyUseFdpass is for commands that can do that, such as `nc -F`.",
+        "its ProxyCommand handed no connection over",
+    )
 
 
 def _tail(file: IO[bytes]) -> str:
@@ -217,6 +191,12 @@ class Tunnel:
 
     def hasten(self) -> None:
         """Do nothing: it is the kernels of the hops that acknowledge."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the hop was lost; its channels end before it does."""
+        hop = inside(self._channel.get_transport())
+        return hop.saved_exception is not None or not hop.is_active()
 
     @property
     def _closed(self) -> bool:  # paramiko asks every socket for it
@@ -276,29 +256,33 @@ def tunnel(hop: Hop, settings: Settings, deadline: Deadline) -> Wire:
         raise _not_forwarded(where, error) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         if not hop.is_active():
-            raise BusyError(f"the hop before it was lost: {error}") from error
-        if not hop.responds(_ALIVE):
+            raise BusyError(f"the hop before it was lost ({error!r})") from error
+        if not hop.responds(ALIVE):
             hop.close()
             raise BusyError("the hop before it has fallen silent") from error
         raise WayError(
             ConnectError,
             f"the hop before it could not connect to {where} within {limit.seconds:.3g} s",
             "Is it up, and can it be reached from that hop?",
+            "the hop before it got no connection to it in time",
         ) from error
     return Tunnel(channel)
 
 
 def _not_forwarded(where: str, error: paramiko.ChannelException) -> WayError | BusyError:
+    why = f": {error.text}" if error.text else ""
     if error.code == _PROHIBITED:
         return WayError(
             ConnectError,
             f"the hop before it forbids forwarding to {where}",
             "Its sshd_config needs AllowTcpForwarding (and PermitOpen) for that.",
+            "the hop before it forbids forwarding to it",
         )
     if error.code == _CONNECT_FAILED:
         return WayError(
             ConnectError,
-            f"the hop before it cannot connect to {where}",
+            f"the hop before it cannot connect to {where}{why}",
             "Is sshd running there, is that its port, and does the hop know that name?",
+            f"the hop before it cannot connect to it{why}",
         )
-    return BusyError(f"the hop before it could not forward to {where}: {error.text}")
+    return BusyError(f"the hop before it could not forward to it: {error.text}")

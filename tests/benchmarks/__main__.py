@@ -18,6 +18,7 @@ import interstate
 from . import (
     bulk,
     capturing,
+    connecting,
     failures,
     fleet,
     foreign,
@@ -37,6 +38,7 @@ _AGAIN = 10.0  # seconds after which what still waits then is interrupted, too
 
 ROWS: dict[str, Callable[[Place], report.Row]] = {
     "first-result": latency.first_result,
+    "connect-cost": connecting.connect_cost,
     "other-python": foreign.other_python,
     "packages-again": foreign.packages_again,
     "own-package": foreign.own_package,
