@@ -16,12 +16,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from .noagent import ENDLESS, NOT_READ, NOT_RUN
+from .noagent import NoAgentError as NoAgentError
 from .remote import wire
 from .shipment import packed_errand, shipment, sources
 
 # All three stand in single quotes, for any shell: no quote, backslash, exclamation mark or newline.
-_SHELL = (
-    "s=$0; o=$1; m=$2; shift; shift; "
+_SHELL = (  # options may be in the environment, where this sh is bash
+    "set +efu; s=$0; o=$1; m=$2; shift; shift; "
     't() { test -f "$1" && test -x "$1" && exec "$1" -c "$s" interstate-agent "$o" $m; }; '
 )
 _NAMED = (  # what `python=` names: an environment's folder, a path, or a name to be found on PATH
@@ -42,27 +44,33 @@ _SEARCH = (  # for each version, in turn; pyenv's shims start nothing, unless to
     'do t "$p"; done; done; echo; echo $m none'
 )
 _PLACES = "PATH, pyenv, uv, conda, asdf, mise, ~/.local, /usr/local and /opt"
-_STAGE0 = (
+_ANNOUNCE = (
     "import sys;sys.path[:1]=[];"
     'w=sys.stdout;w.write("%c%s %d.%d.%d %s%c"'
     "%((10,sys.argv[3])+tuple(sys.version_info[:3])+(sys.executable,10)));"
     "w.flush();import io,marshal,zlib,_frozen_importlib_external as f;"
-    'r=io.BufferedReader(io.FileIO(0,"rb",False),1).read;'
-    "s=marshal.loads(zlib.decompress(r(int(r(10)))));"
+    'q=io.BufferedReader(io.FileIO(0,"rb",False),1);r=q.read;'
+)
+_SYNC = (  # leave out what comes before the marker
+    'm=sys.argv[3].encode();b=[b""];'
+    "list(iter(lambda:b.__setitem__(0,(b[0]+(r(1)or sys.exit()))[-len(m):])or b[0],m));"
+)
+_RUN = (
+    "h=r(10);h=h if h.isdigit()else(q.readline()and r(10));"  # a script may have read the line
+    "s=marshal.loads(zlib.decompress(r(int(h))));"
     'c=s["loader"];exec(marshal.loads(c[1])if s["magic"]==f.MAGIC_NUMBER else c[0],'
     '{"__name__":"interstate.remote.loader","shipment":s})'
 )
+_OF_STAGE0, _OF_OURS = b'File "<string>", line 1', b"<interstate/"  # in tracebacks
+_AGAIN = "-again"
 _UNSAFE = re.compile(r"['\\!\n\r\0]")
 _NOISE = 1 << 20  # bytes that a login script may print
 _READ = 1 << 16
 _LONGEST_HELLO = 1 << 16  # bytes
+_ABSURD = 1 << 62  # CPUs, or bytes of memory
 OLDEST = (3, 9)  # of the Pythons over there
 _NEWEST = (3, 19)  # that is looked for by its name
 _TOO_OLD = ("3.8", "3.7", "3.6", "2.7")  # looked for in order to say that they are
-
-
-class NoAgentError(Exception):
-    """No agent came up; the message says what came instead."""
 
 
 class AgentGoneError(Exception):
@@ -120,11 +128,20 @@ class Hello(NamedTuple):
 
 
 class Start(NamedTuple):
-    """How to start an agent: the line to run, and what its answer begins with."""
+    """How to start an agent, and what its answer begins with.
+
+    Attributes:
+        command: The line to run.
+        again: The same for a shell that a script at the login runs in place of that line: it goes
+            before all that is sent, for such a shell takes what is sent for its commands.
+        marker: What the answer begins with.
+        sought: The interpreters that it looks for.
+    """
 
     command: str
+    again: bytes
     marker: bytes
-    sought: str  # the interpreters that it looks for
+    sought: str
 
 
 def prepare(python: str | None = None) -> Start:
@@ -141,11 +158,16 @@ def prepare(python: str | None = None) -> Start:
     if python is not None and (_UNSAFE.search(python) or not python):
         raise ValueError(f"python={python!r}: a path with quotes, backslashes or '!' can't be used")
     marker = f"interstate-{secrets.token_hex(8)}"
-    words = (_SHELL + script, _STAGE0, owner(), marker, *candidates)
-    command = "exec /bin/sh -c " + " ".join(f"'{word}'" for word in words)
+
+    def line(stage0: str, marker: str) -> str:
+        words = (_SHELL + script, stage0, owner(), marker, *candidates)
+        return "exec /bin/sh -c " + " ".join(f"'{word}'" for word in words)
+
+    command = line(_ANNOUNCE + _RUN, marker)
+    again = line(_ANNOUNCE + _SYNC + _RUN, marker + _AGAIN).encode() + b"\n"
     newest, oldest = (f"{major}.{minor}" for major, minor in (_NEWEST, OLDEST))
     anything = f"python{oldest} to python{newest}, python3 and python, in {_PLACES}"
-    return Start(command, marker.encode(), anything if python is None else python)
+    return Start(command, again, marker.encode(), anything if python is None else python)
 
 
 def _versions() -> list[str]:
@@ -166,9 +188,7 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, int, bytes]:
         NoAgentError: Something else came, or the end.
         OSError: The stream broke.
     """
-    with contextlib.suppress(OSError):  # who did not want it says why, in what we read now
-        stream.write(shipment())
-    said = _skip_to_marker(stream, start)
+    said = begin(stream, start, shipment())
     while True:
         with_header = len(said) >= wire.HEADER.size
         kind, _, length = wire.HEADER.unpack_from(said) if with_header else (wire.HELLO, 0, 0)
@@ -178,12 +198,12 @@ def await_hello(stream: Stream, start: Start) -> tuple[Hello, int, bytes]:
             said = said[size:]
             continue
         if kind != wire.HELLO or length > _LONGEST_HELLO:
-            raise NoAgentError(_came_instead("the agent failed", _all_of(stream, said)))
+            raise _failed(_all_of(stream, said))
         if with_header and len(said) >= size:
             return _parse(said[wire.HEADER.size : size]), size, said[size:]
         data = stream.read(_READ)
         if not data:
-            raise NoAgentError(_came_instead("the agent ended before it said HELLO", said))
+            raise NoAgentError("the agent ended before it said HELLO", said)
         said += data
 
 
@@ -213,23 +233,27 @@ def resume(
         NoAgentError: Something else came, or the end.
         OSError: The stream broke.
     """
-    stream.write(packed_errand(door, errand, patience))
-    said = _skip_to_marker(stream, start)
+    said = begin(stream, start, packed_errand(door, errand, patience))
     while len(said) < wire.HEADER.size:
         data = stream.read(_READ)
         if not data:
-            raise NoAgentError(_came_instead("the login ended before the agent answered", said))
+            raise NoAgentError("the login ended before the agent answered", said)
         said += data
     kind, number, size = wire.HEADER.unpack_from(said)
     if kind == wire.GONE:
         raise AgentGoneError
     if kind != wire.RESUMED or size:
-        raise NoAgentError(_came_instead("the agent gave no answer that we know", said))
+        raise NoAgentError("the agent gave no answer that we know", said)
     return number, said[wire.HEADER.size :]
 
 
 def begin(stream: Stream, start: Start, program: bytes) -> bytes:
-    """Run a program of its own in place of an agent; see `shipment.packed_program`.
+    """Have Python run a program: the shipment, or another in its place.
+
+    Args:
+        stream: Of the line that starts agents.
+        start: That line.
+        program: See `shipment.shipment` and `shipment.packed_program`.
 
     Returns:
         What it has said so far.
@@ -239,8 +263,11 @@ def begin(stream: Stream, start: Start, program: bytes) -> bytes:
         OSError: The stream broke.
     """
     with contextlib.suppress(OSError):  # who did not want it says why, in what we read now
-        stream.write(program)
-    return _skip_to_marker(stream, start)
+        stream.write(start.again + program)
+    said, again = _skip_to_marker(stream, start)
+    if again:  # whatever a shell has not taken of the program is still on its way
+        stream.write(start.marker + _AGAIN.encode() + program)
+    return said
 
 
 def owner() -> str:
@@ -255,29 +282,30 @@ def owner() -> str:
 # ------------------------------------------------------------------------------ answer
 
 
-def _skip_to_marker(stream: Stream, start: Start) -> bytes:
-    """Read until the marker's line is there, see that this Python will do; return what follows."""
+def _skip_to_marker(stream: Stream, start: Start) -> tuple[bytes, bool]:
+    """Read until the marker's line is there, see that this Python will do.
+
+    Returns:
+        What follows, and whether it was a shell's input that started it.
+    """
+    answer = re.compile(re.escape(start.marker) + b"(%s)? (.*)\n" % _AGAIN.encode())
     said = b""
-    while True:
-        before, found, after = said.partition(start.marker + b" ")
-        line, end, rest = after.partition(b"\n")
-        if found and end:
-            _check_version(line.decode("utf-8", "replace"), start.sought, before)
-            return rest
+    while not (found := answer.search(said)):
         data = stream.read(_READ)
         if not data:
-            raise NoAgentError(_came_instead("the login ended before any Python started", said))
+            raise NoAgentError("the login ended before any Python started", said, NOT_RUN)
         said += data
         if len(said) > _NOISE:
-            raise NoAgentError(_came_instead("the login prints without end", said))
+            raise NoAgentError("the login prints without end", said, ENDLESS)
+    line = found[2].decode("utf-8", "replace")
+    _check_version(line, start.sought, said[: found.start()])
+    return said[found.end() :], found[1] is not None
 
 
 def _check_version(answer: str, sought: str, before: bytes) -> None:
     version, _, executable = answer.partition(" ")
     if version == "none":
-        raise NoAgentError(
-            _came_instead(f"no Python was found there (looked for {sought})", before)
-        )
+        raise NoAgentError(f"no Python was found there (looked for {sought})", before)
     numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
     if numbers < OLDEST:
         oldest = ".".join(map(str, OLDEST))
@@ -287,13 +315,20 @@ def _check_version(answer: str, sought: str, before: bytes) -> None:
         )
 
 
+def _amount(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < _ABSURD:
+        raise ValueError("nobody has so many")
+    return number
+
+
 _FIELDS: dict[str, Callable[[str], Any]] = {
     "protocol": int,
     "python": lambda text: tuple(map(int, text.split("."))),
     "magic": str,
     "executable": str,
-    "cpus": int,
-    "memory": int,
+    "cpus": _amount,
+    "memory": _amount,
     "platform": str,
     "hostname": str,
     "pid": int,
@@ -326,8 +361,8 @@ def _all_of(stream: Stream, said: bytes) -> bytes:
     return said
 
 
-def _came_instead(what: str, said: bytes) -> str:
-    text = said[-2000:].decode(errors="replace").strip()
-    return (
-        f"{what}; the last that it printed:\n{text}" if text else f"{what}, and it printed nothing"
-    )
+def _failed(said: bytes) -> NoAgentError:
+    """Why what follows the marker is no frame: a traceback, which may be that of stage 0 itself."""
+    if _OF_STAGE0 in said and _OF_OURS not in said:
+        return NoAgentError("a Python started, and got nothing to run", said, NOT_READ)
+    return NoAgentError("the agent failed", said)

@@ -32,7 +32,7 @@ def __getattr__(name):
     from interstate.remote.elsewhere import stand_in
     return globals().setdefault(name, stand_in(name, _PUBLIC[name]))
 """
-_ALONE = "attach", "depot"  # modules that are sent when they are needed
+_ALONE = "attach", "depot", "probe"  # modules that are sent when they are needed
 _building = threading.Lock()
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+
+def ended_with_us() -> list[str]:
+    """What runs a daemon that is to end when the thread that starts it does, be it by SIGKILL."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
 def children(pid: int) -> list[int]:

@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from interstate.hosts import Host
 
@@ -78,10 +79,13 @@ class Sshd:
         directory: An empty directory for its files.
         keys: Its host key, and the client key that it lets in.
         listen: The loopback addresses to listen on; any number, all with the same port.
-        options: Lines of sshd_config that come before, and so prevail over, the usual ones.
+        options: Lines of sshd_config, in place of the usual ones for the same.
         env: Variables to set for what it starts, beside PATH, where this Python is first.
         force_command: Run this in place of what is asked for, as by ForceCommand;
             `fish -c "$SSH_ORIGINAL_COMMAND"` plays a user whose login shell is fish.
+        within: What the daemons are run by, in place of this process: a command and its first
+            arguments.
+        matches: Sections of sshd_config, each beginning with `Match`.
 
     Attributes:
         addresses: What it listens on, in order.
@@ -101,6 +105,8 @@ class Sshd:
         options: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         force_command: str | None = None,
+        within: Sequence[str] = (),
+        matches: Sequence[str] = (),
     ) -> None:
         self.addresses = list(listen)
         self.port = 0
@@ -110,10 +116,12 @@ class Sshd:
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self._directory = directory
         self._host_key = keys.host
-        self._rules = self._written_rules(options, env or {}, force_command)
+        self._within = within
+        rules = self._written_rules(options, env or {}, force_command)
+        self._rules = "\n".join([rules, *matches, ""])
         self._daemons: list[_Daemon] = []
 
-    def __enter__(self) -> Sshd:
+    def __enter__(self) -> Self:
         self.home.mkdir()
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # the privilege separation's
@@ -189,7 +197,7 @@ Host *
             config = self._directory / f"sshd_config_{i}"
             lines = [f"ListenAddress {address}:{self.port}" for address in addresses]
             config.write_text("\n".join([*lines, self._rules]))
-            self._daemons.append(_Daemon(config))
+            self._daemons.append(_Daemon(config, self._within))
             if not self._daemons[-1].wait_listening(len(addresses)):
                 self._stop()
                 return False
@@ -215,7 +223,9 @@ Host *
         ]
         if _version() >= (9, 8):  # it would make the whole of loopback wait for one failed login
             lines.append("PerSourcePenalties no")
-        return "\n".join([*lines, _RULES])
+        given = {option.split()[0] for option in options if option}
+        usual = [rule for rule in _RULES.splitlines() if rule.split()[0] not in given]
+        return "\n".join([*lines, *usual, ""])  # of MaxStartups the last line counts, not the first
 
     def _write_known_hosts(self) -> None:
         key = " ".join(Path(f"{self._host_key}.pub").read_text().split()[:2])
@@ -226,8 +236,9 @@ Host *
 class _Daemon:
     """One sshd process in the foreground, and a thread that reads its log."""
 
-    def __init__(self, config: Path) -> None:
-        command = [_sshd_path(), "-D", "-e", "-f", str(config)]
+    def __init__(self, config: Path, within: Sequence[str]) -> None:
+        command = [*within, _sshd_path(), "-D", "-e", "-f", str(config)]
+        command = [*processes.ended_with_us(), *command]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
         )

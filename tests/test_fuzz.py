@@ -398,7 +398,7 @@ def test_a_sink_refuses_to_go_on_from_where_it_was_not() -> None:
 
 # ----------------------------------------------------------------- a channel's first bytes
 
-START = boot.Start("exec python", b"interstate-0123456789abcdef", "python3")
+START = boot.Start("exec python", b"exec python\n", b"interstate-0123456789abcdef", "python3")
 VERSION = ".".join(map(str, sys.version_info[:3])).encode()
 MARKED = b"\n" + START.marker + b" " + VERSION + b"\n"
 HELLO = wire.encode(wire.HELLO, 0, hello(b"\0interstate-door"))
@@ -916,8 +916,8 @@ def test_a_link_that_finds_its_way_back_says_what_has_not_arrived_and_that_only(
     kinds = [type(message) for message in opening.messages]
     assert kinds == [Up, Away, Back, Arrived, Away, Down]
     assert second.written.endswith(CONFIGURED[count:])
-    errand = len(second.written) - len(CONFIGURED[count:])
-    assert int(second.written[:10]) == errand - 10
+    errand = second.written.removesuffix(CONFIGURED[count:]).removeprefix(START.again)
+    assert int(errand[:10]) == len(errand[10:])
 
 
 @few

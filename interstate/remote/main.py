@@ -13,6 +13,7 @@ from .lean import suppress
 def main() -> None:
     """Be the agent on the standard input and output that we were started with; then exit."""
     gc.disable()  # nothing of what is imported is garbage
+    os.umask(os.umask(0o077) & 0o077)  # what nobody may open, not even its owner, is of no use
     sys.modules["__main__"].__dict__.clear()
     source, sink = os.dup(0), os.dup(1)
     _point_standard_streams_nowhere()
