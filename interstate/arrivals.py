@@ -220,7 +220,8 @@ class Arrivals:
 
     def _agent_failed(self, host: int, call: int, content: wire.Bytes, news: News) -> None:
         text = bytes(content).decode(errors="replace")
-        raise HostLost(f"{self._hosts[host]}: the agent failed:\n{text}", self._hosts[host])
+        where = self._hosts[host]
+        raise HostLost(f"{where}: the agent failed:\n{text}", where, "the agent failed")
 
 
 _FRAMES: dict[int, Callable[[Arrivals, int, int, wire.Bytes, News], None]] = {

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+from copy import copy
+from textwrap import indent
+
 from .errors import AuthenticationError, BrokenSSHExecutor, HostError, HostKeyError, InterstateError
 from .room import HostState
+from .summary import by_reason, failures
 
 FIRST, LONGEST = 0.5, 60.0  # seconds between two attempts to connect to a host
 STABLE = 5.0  # seconds: a host that was up for longer is tried again at once
@@ -78,15 +83,26 @@ class Comebacks:
         due = [*self._due.values(), *([] if self._end is None else [self._end])]
         self.wake = min(due, default=None)
 
-    def no_host_left(self) -> InterstateError:
-        """The one host's own error; of several, one that tells of each."""
-        errors = self.errors
+    def no_host_left(self, there: Container[int], needed: int) -> InterstateError:
+        """The one host's own error; of several, one that tells of each.
+
+        Args:
+            there: Hosts that are there, or may be, though they were lost once.
+            needed: How many there must be.
+        """
+        errors = [error for host, error in sorted(self.errors.items()) if host not in there]
+        if needed > 1:
+            return _broken(f"fewer than min_hosts={needed} hosts can be up", errors)
         if len(errors) == 1:
-            return next(iter(errors.values()))
+            return errors[0]
         if not errors:
             return BrokenSSHExecutor("there is no host to run calls on: all were removed")
-        reasons = "\n".join(f"  {error}" for error in errors.values())
-        return BrokenSSHExecutor(
-            f"none of the {len(errors)} hosts is left to run calls on:\n{reasons}",
-            {str(error.host): error for error in errors.values()},
-        )
+        return _broken(f"none of the {len(errors)} hosts is left to run calls on", errors)
+
+
+def _broken(what: str, errors: Sequence[HostError]) -> BrokenSSHExecutor:
+    """An error that tells why hosts are lost in few words, and of one in all words."""
+    reasons = indent(failures(errors), "  ") or "  the others were removed"
+    error = BrokenSSHExecutor(f"{what}:\n{reasons}", {str(e.host): e for e in errors})
+    error.__cause__ = next((copy(alike[0]) for alike in by_reason(errors).values()), None)
+    return error

@@ -34,6 +34,26 @@ class Dispatch:
         self._workers = 0  # of all hosts that are up, or away
         self._running = 0  # calls, on all hosts
         self._closing = False
+        self._holding = False  # no host is given calls, for too few are up
+
+    def reaches(self, host: int) -> bool:
+        """Whether a host is up, and not away."""
+        state = self._hosts.get(host)
+        return state is not None and state.up
+
+    def hosts(self) -> list[HostState]:
+        """Those that are there, or may be again."""
+        return list(self._hosts.values())
+
+    def state(self, host: HostState) -> str:
+        """What a host is doing, in a word."""
+        if host.closing:
+            return "leaving"
+        if host.up:
+            return "up"
+        if host.away:
+            return "away"
+        return "lost" if host.was_up else "connecting"
 
     def _taken(self, queue: deque[int], count: int) -> list[int]:
         """Take calls off the front of a queue; return those that are still wanted."""
@@ -79,6 +99,8 @@ class Dispatch:
 
     def _offer(self, host: HostState, now: float) -> None:
         """Send a host the calls that wait for it alone, then give it its place in the turns."""
+        if self._holding:
+            return
         while host.own and host.room > 0:
             calls = self._taken(host.own, host.room)
             host.only.update(calls)

@@ -58,7 +58,7 @@ class Engine:
         self._settings = settings
         self._inbox: queue.SimpleQueue[int | events.Event | Task] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the Pool and _calls
-        self.pool = Pool(len(hosts), settings.reach.patience.reconnect)
+        self.pool = Pool(len(hosts), settings.reach.patience.reconnect, settings.min_hosts)
         self._wake: float | None = None  # when the Pool wants a Tick
         self._calls: dict[int, Call] = {}
         self._numbers = itertools.count(1)
@@ -66,7 +66,7 @@ class Engine:
         self._logs = Logs(settings.forward_logs)
         self._last_signal = int(KILL)
         self.is_elsewhere = False  # in a forked child of the process that has our threads
-        self.fleet = Fleet(hosts, settings.reach, self._deliver)
+        self.fleet = Fleet(hosts, settings.reach, self._deliver, settings.callbacks.run)
         self._arrivals = Arrivals(
             self._calls, self.fleet.hosts, self._clocks, settings.output, self._done_with,
             self.fleet.__getitem__, settings.callbacks.run, settings.serving,
@@ -374,14 +374,13 @@ class Engine:
     def _deliver(self, host: int, message: Message) -> None:
         if isinstance(message, Arrived):
             self._arrived(host, message.frames)
-        elif isinstance(message, Up):
+            return
+        self.fleet.news.note(host, message)
+        if isinstance(message, Up):
             self._up(host, message)
         elif isinstance(message, Away):
-            _log.warning("%s: %s; its calls go on there, and we try to get back to it",
-                         self.fleet.hosts[host], message.why)  # fmt: skip
             self._inbox.put(events.Away(host))
         elif isinstance(message, Back):
-            _log.info("%s: it is there again", self.fleet.hosts[host])
             self._inbox.put(events.Back(host))
         else:
             self._down(host, message)
@@ -396,9 +395,6 @@ class Engine:
         self.fleet.note_workers(host, workers)  # who waited for it submits after the Up
 
     def _down(self, host: int, message: Down) -> None:
-        if self.fleet.workers_of(host) and not message.asked:
-            _log.warning("%s; calls that may have begun there fail, unless they may be tried again",
-                         message.error)  # fmt: skip
         self.fleet.note_workers(host, 0)
         self._inbox.put(events.Down(host, message.error, message.unsent))
 

@@ -6,6 +6,7 @@ worker or the way to them failed, or that an exception could not be brought home
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,25 @@ class HostError(InterstateError):
     Args:
         message: What happened, by which way the host was reached, and what to do.
         host: The host that it happened on.
+        reason: What happened, in words that are the same for every host that it happens to;
+            default: the message's first line, without the host and the way to it in front.
     """
 
-    def __init__(self, message: str, host: Host | None = None) -> None:
+    def __init__(self, message: str, host: Host | None = None, reason: str = "") -> None:
         super().__init__(message)
         self.host = host
+        self._reason = reason
+
+    @property
+    def reason(self) -> str:
+        """What happened, in few words, without the host and the way to it."""
+        return self._reason or _without_host(str(self), str(self.host))
+
+
+def _without_host(message: str, host: str) -> str:
+    """`host: what` and `host (way): what`, without what comes before `what`."""
+    rest = message.partition("\n")[0].removeprefix(host)
+    return re.sub(r"^(?: \([^()]*\))?: ", "", rest)
 
 
 class ConnectError(HostError):
@@ -44,7 +59,7 @@ class HostKeyError(HostError):
 
 
 class BootError(HostError):
-    """We could log in, but found no Python over there that can run our agent."""
+    """We could log in, but no Python that can run our agent was found, or something else ran."""
 
 
 class PackagesError(HostError):

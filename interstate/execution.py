@@ -6,9 +6,11 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
+from textwrap import indent
 from typing import Any
 
-from .errors import ExecuteError, RemoteError
+from . import summary
+from .errors import BrokenSSHExecutor, ExecuteError, HostError, RemoteError
 from .executor import SSHExecutor
 from .future import RemoteFuture
 from .hosts import Host, expand
@@ -52,6 +54,8 @@ def execute(
             nothing or one argument.
         ValueError: A host is malformed, or there is none.
         ExecuteError: Some of `hosts` failed; of one host, its own exception is raised.
+        BrokenSSHExecutor: Nothing ran anywhere, since fewer hosts than `min_hosts` could be up, or
+            the initializer failed on each.
     """
     if (host is None) == (hosts is None):
         raise TypeError(f"give either host or hosts; got host={host!r} and hosts={hosts!r}")
@@ -105,10 +109,23 @@ def _raise_failures(
         error = future.exception()
         if error is not None:
             as_it_came(error, error.__traceback__, future.site, sys._getframe())
-            error.add_note(f"This was raised on {place}.")
+            if not isinstance(error, HostError | BrokenSSHExecutor):  # they say where
+                error.add_note(f"This was raised on {place}.")
             failures.append(error if isinstance(error, Exception) else _as_exception(error))
+    broken = [error for error in failures if isinstance(error, BrokenSSHExecutor)]
+    if broken and len(failures) == len(places):
+        raise broken[0]
     if failures:
-        raise ExecuteError(f"{len(failures)} of {len(places)} hosts failed", failures, results)
+        message = f"{len(failures)} of {len(places)} hosts failed{_in_short(failures)}"
+        raise ExecuteError(message, failures, results)
+
+
+def _in_short(failures: list[Exception]) -> str:
+    """What is to be said of several hosts that could not be used, before all that is."""
+    unusable = [error for error in failures if isinstance(error, HostError)]
+    if len(unusable) < 2:
+        return ""
+    return f":\n{indent(summary.failures(unusable), '  ')}\n "
 
 
 def _as_exception(error: BaseException) -> Exception:

@@ -20,6 +20,7 @@ from .hosts import Host, expand
 from .hosttable import HostTable
 from .link import Patience
 from .output import Lines, Output, Told
+from .progress import Progress
 from .provision import Provision, checked
 from .remote import payload
 from .serving import Serving
@@ -27,6 +28,8 @@ from .settings import Settings
 from .ssh import SSH, USER_CONFIG, ConfigSource
 from .submitting import CallOptions, Submitting
 from .view import View, check_number, options_from
+
+_EVER = 1e9  # seconds: timers refuse ten times as many
 
 
 class SSHExecutor(Submitting):
@@ -53,9 +56,13 @@ class SSHExecutor(Submitting):
             last half of that, and between them a line that says how much was dropped.  None: all.
         ssh_config: The file that says how hosts are reached, as `ssh -F`; default: the user's and
             the system's; None: none.
-        password: Called with (Host, prompt) for a key's passphrase or a password, in place of
-            asking on the terminal; returns it.
+        password: Called with (Host, prompt) for a key's passphrase, a password, or what else a
+            host asks, in place of asking on the terminal; returns it.
         connect_timeout: How long it may take until a host is ready, seconds.
+        min_hosts: How many of the hosts must be up before any call is sent; until then calls wait,
+            and once so many have failed that it cannot be reached any more, they fail with
+            BrokenSSHExecutor.  When it was reached, fewer will do.  None: calls run as
+            soon as any host is up.
         retries: How often a call may be tried again, elsewhere maybe, if its host or worker was
             lost while it ran; it may have had effects already.  What had not started is not lost
             with a host, and needs none.
@@ -73,7 +80,7 @@ class SSHExecutor(Submitting):
             `["numpy>=2"]`, or "auto": what a call imports that the host lacks, at the version that
             is installed here. They are chosen here, for each host's platform and Python, and are
             kept in a cache on the host's disk; the host needs no way to the internet.
-        progress: Whether it is told on stderr how far the packages are.
+        progress: Whether it is told on stderr how many hosts are up, and how far the packages are.
         context: Whether the values of the context variables of who submits a call travel with it,
             those that can be pickled.
 
@@ -100,6 +107,7 @@ class SSHExecutor(Submitting):
         ssh_config: ConfigSource = USER_CONFIG,
         password: Callable[[Host, str], str] | None = None,
         connect_timeout: float = 30.0,
+        min_hosts: int | None = None,
         retries: int = 0,
         reconnect: float = 60.0,
         heartbeat: float = 15.0,
@@ -115,6 +123,9 @@ class SSHExecutor(Submitting):
         check_number("workers_per_host", workers_per_host, int)
         check_number("output_limit", output_limit, int, or_zero=True)
         check_number("connect_timeout", connect_timeout)
+        check_number("min_hosts", min_hosts, int)
+        if min_hosts is not None and min_hosts > len(self._hosts):
+            raise ValueError(f"min_hosts={min_hosts} is more than there are: {len(self._hosts)}")
         check_number("reconnect", reconnect, or_zero=True)
         check_number("heartbeat", heartbeat)
         check_number("grace", grace, or_zero=True)
@@ -129,13 +140,21 @@ class SSHExecutor(Submitting):
         self._lock = threading.Lock()  # guards _shut, and that nothing is submitted after it
         self._shut = False
         as_imported.look()
+        connect_timeout = min(connect_timeout, _EVER)
         patience = Patience(connect_timeout, heartbeat, reconnect)
-        provided = Provision(wanted, ssh.beside, connect_timeout, progress)
+        told = Progress(progress)
+        provided = Provision(wanted, ssh.beside, connect_timeout, told)
         self._engine = Engine(
             self._hosts,
             Settings(
                 Reach(
-                    python, patience, ssh.open, ssh.way, (provided.close, ssh.close), provided.equip
+                    python,
+                    patience,
+                    ssh.open,
+                    ssh.way,
+                    (provided.close, ssh.close),
+                    provided.equip,
+                    told,
                 ),
                 workers_per_host=workers_per_host,
                 initializer=initializer and payload.dump_call(initializer, initargs, {}),
@@ -146,6 +165,7 @@ class SSHExecutor(Submitting):
                 callbacks=callbacks,
                 forward_logs=forward_logs,
                 serving=Serving(provided.provide if provided.is_auto else None),
+                min_hosts=min_hosts or 1,
             ),
         )
         weakref.finalize(self, self._engine.close).atexit = False

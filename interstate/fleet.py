@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import boot
+from .hostnews import HostNews
 from .hosts import Host
 from .link import BEAT_CHECKS, Equip, Link, Patience
 from .messages import Deliver
+from .progress import Progress
+from .turns import Turns
 
-OPENING = 32  # hosts that are being opened at the same time
+OPENING = 32  # hosts that are being opened at the same time, but for those that take long
 _ENDING = 0.25  # seconds between looks at links that are to end
 
 
@@ -25,6 +28,7 @@ class Reach(NamedTuple):
     way: Callable[[Host], str]
     ends: Sequence[Callable[[], object]]  # called when all links are closed
     equip: Equip
+    progress: Progress
 
 
 class Fleet:
@@ -34,25 +38,33 @@ class Fleet:
         hosts: The first of them.
         reach: How they are reached.
         deliver: Told of what happens on each link.
+        run: Runs users' code, elsewhere.
 
     Attributes:
         hosts: All that there have been, by index.
-        next_beat: When `beat` should be called, by the monotonic clock.
+        news: What becomes of them, to be told.
     """
 
-    def __init__(self, hosts: Sequence[Host], reach: Reach, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[Host],
+        reach: Reach,
+        deliver: Deliver,
+        run: Callable[[Callable[[], object]], None],
+    ) -> None:
         self.hosts: list[Host] = []
+        self.news = HostNews(self.hosts, reach.way, reach.progress, run)
         self._reach = reach
         self._deliver = deliver
         self._start = boot.prepare(reach.python)
-        self._turn = threading.Semaphore(OPENING)
+        self._turn = Turns(OPENING)
         self._links: list[Link] = []
         self._replaced: list[Link] = []
         self._workers: dict[int, int] = {}  # host -> its workers; 0 when it is down
         self._known = threading.Condition()  # notified when _workers changes
         self._period = reach.patience.heartbeat / BEAT_CHECKS
         self._last_beat = time.monotonic()
-        self.next_beat = self._last_beat + self._period
+        self._next_beat = self._last_beat + self._period
         for host in hosts:
             self.add(host)
 
@@ -67,6 +79,7 @@ class Fleet:
         return index
 
     def open_all(self) -> None:
+        self.news.begin()
         for link in self._links:
             link.open()
 
@@ -77,20 +90,26 @@ class Fleet:
         self._links[index] = self._new_link(index)
         self._links[index].open()
 
+    @property
+    def next_beat(self) -> float:
+        """When `beat` should be called, by the monotonic clock."""
+        return min(self._next_beat, self.news.due)
+
     def beat(self, now: float) -> None:
-        """Have every link look whether it hears of its host, and is heard of."""
-        if now < self.next_beat:
+        """Have every link look whether it hears of its host, and is heard of; tell the news."""
+        self.news.tell(now)
+        if now < self._next_beat:
             return
         if now - self._last_beat > 2 * self._period:  # this process was stopped, it may be
             for link in self._links:  # what came meanwhile is yet to be read
                 link.excuse(now)
         ending = [link for link in self._links if link.tick(now)]
         self._period = _ENDING if ending else self._reach.patience.heartbeat / BEAT_CHECKS
-        self._last_beat, self.next_beat = now, now + self._period
+        self._last_beat, self._next_beat = now, now + self._period
 
     def hurry(self) -> None:
         """Look soon: a link is to end."""
-        self.next_beat = time.monotonic()
+        self._next_beat = time.monotonic()
 
     def join(self) -> None:
         """Wait for the end of links that were closed; then nothing can be opened any more."""
@@ -98,6 +117,7 @@ class Fleet:
             link.join()
         for end in self._reach.ends:
             end()
+        self.news.end()
 
     def abandon(self, signal: int, seconds: float) -> None:
         """Close all links; none has more time to end than that."""
@@ -115,9 +135,6 @@ class Fleet:
         with self._known:
             self._workers[host] = workers
             self._known.notify_all()
-
-    def workers_of(self, host: int) -> int:
-        return self._workers.get(host, 0)
 
     def count_workers(self) -> int:
         """Wait until each host is up or down, and return how many workers there are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 _RANGE = re.compile(r"\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]")
 _ADDRESS = re.compile(r"(?:(?P<user>.+)@)?(?P<name>\[[^\[\]]+\]|[^:\[\]@]+)(?::(?P<port>\d+))?")
 _SECRET = re.compile(r"(://[^:/]*):.*@")
+_MOST = 100_000  # hosts in a text
 _NAME = re.compile(r"[A-Za-z0-9_.%:][A-Za-z0-9_.%:-]*")
 
 
@@ -114,6 +116,7 @@ def _expand_one(one: str | Host) -> Iterator[Host]:
     elif isinstance(one, str):
         texts = _RANGE.split(one)  # literal, range, literal, range, …, literal
         choices = [[text] if i % 2 == 0 else _count(text, one) for i, text in enumerate(texts)]
+        _check_count(math.prod(map(len, choices)), one)
         for parts in itertools.product(*choices):
             yield Host.parse("".join(parts))
     else:
@@ -126,9 +129,19 @@ def _count(ranges: str, whole: str) -> list[str]:
         first, _, last = part.partition("-")
         last = last or first
         if int(first) > int(last):
-            raise ValueError(f"host {whole!r}: the range [{part}] runs backwards")
+            raise ValueError(f"host {_name(whole)!r}: the range [{part}] runs backwards")
+        _check_count(int(last) - int(first), whole)
         numbers += [f"{n:0{len(first)}d}" for n in range(int(first), int(last) + 1)]
     return numbers
+
+
+def _check_count(count: int, whole: str) -> None:
+    if count > _MOST:
+        raise ValueError(f"host {_name(whole)!r}: these are more than {_MOST:,} hosts")
+
+
+def _name(whole: str) -> str:
+    return whole.rpartition("@")[2]  # without the user, and what might be a password
 
 
 def _bracketed(address: str) -> str:

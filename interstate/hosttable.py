@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, overload
 
 from .engine import Engine
@@ -37,10 +37,10 @@ class HostTable(Sequence[HostStatus]):
 
     def _rows(self) -> list[HostStatus]:
         pool = self._engine.pool
-        here = {state.index: state for state in pool.hosts()}
+        here, errors = {state.index: state for state in pool.hosts()}, pool.errors
         rows = []
         for index, host in enumerate(self._engine.fleet.hosts):
-            state, error = here.get(index), pool.errors.get(index)
+            state, error = here.get(index), errors.get(index)
             if state is not None:
                 rows.append(
                     HostStatus(host, pool.state(state), state.workers, len(state.running), error)
@@ -48,6 +48,9 @@ class HostTable(Sequence[HostStatus]):
             elif error is not None:  # else it was removed
                 rows.append(HostStatus(host, "down", 0, 0, error))
         return rows
+
+    def __iter__(self) -> Iterator[HostStatus]:
+        return iter(self._rows())
 
     @overload
     def __getitem__(self, index: int) -> HostStatus: ...

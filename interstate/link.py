@@ -27,8 +27,10 @@ from .errors import (
 )
 from .hosts import Host
 from .messages import Arrived, Away, Back, Deliver, Down, Up
+from .noagent import too_late
 from .pauses import pauses
 from .remote import wire
+from .tracebacks import without_frames
 from .writer import Writer
 
 BEAT_CHECKS = 3  # how often in a heartbeat `tick` is to be called
@@ -79,7 +81,7 @@ class Link:
         open_stream: Callable[[Host, str, float], boot.Stream],
         start: boot.Start,
         patience: Patience,
-        turn: threading.Semaphore,
+        turn: contextlib.AbstractContextManager[object],
         deliver: Deliver,
         equip: Equip = lambda *_: (),
     ) -> None:
@@ -220,7 +222,7 @@ class Link:
         try:
             error: HostError = self._live()
         except HostError as known:
-            error = known
+            error = without_frames(known)
         except (wire.ProtocolError, OSError) as obstacle:
             error = HostLost(self._say(f"the connection was lost: {obstacle}"), self.host)
         except BaseException as obstacle:  # also no thread to be had: no call may wait for ever
@@ -262,27 +264,29 @@ class Link:
             return None, b""
         return stream, more
 
-    def _start_agent(self, again: bool = True) -> tuple[boot.Stream, Up, bytes]:
-        """Connect, and equip the host; again, if the connection was lost while that took long."""
-        with self._turn:
-            if self._over:
-                raise HostLost(self._say("closed while it was not connected"), self.host)
-            deadline = time.monotonic() + self._patience.connect
-            stream = self._connect(deadline)
-            with self._closed_at(stream, deadline):
-                hello, more = self._boot(stream, deadline)
-        begun = time.monotonic()
+    def _start_agent(self, again: int = 3) -> tuple[boot.Stream, Up, bytes]:
+        """Connect, and equip the host; again, so often, if the connection was lost meanwhile."""
         try:
+            with self._turn:
+                if self._over:
+                    raise HostLost(self._say("closed while it was not connected"), self.host)
+                deadline = time.monotonic() + self._patience.connect
+                stream = self._connect(deadline)
+                deadline = max(deadline, time.monotonic() + self._patience.connect / 2)  # one typed
+                with self._closed_at(stream, deadline):
+                    hello, more = self._boot(stream, deadline)
+            begun = time.monotonic()
             path = self._equip(self.index, self.host, hello, self._start, stream)
-        except PackagesError:
-            if not again or not stream.lost:
+        except (BootError, PackagesError) as error:
+            late = isinstance(error, BootError) and time.monotonic() >= deadline
+            if late or not again or not stream.lost:
                 raise
         else:
             if not again or not stream.lost:
                 hello = hello._replace(time=hello.time + time.monotonic() - begun)
                 return stream, Up(hello, path), more
         stream.close()
-        return self._start_agent(again=False)
+        return self._start_agent(again - 1)
 
     def _connect(self, deadline: float) -> boot.Stream:
         stream = self._open_stream(self.host, self._start.command, deadline)
@@ -296,9 +300,10 @@ class Link:
         try:
             hello, self._received, more = boot.await_hello(stream, self._start)
         except (boot.NoAgentError, OSError) as obstacle:
-            late = time.monotonic() >= deadline
-            what = f"no agent within {self._patience.connect:g} s" if late else str(obstacle)
-            raise BootError(self._say(what), self.host) from None
+            why: Exception = obstacle
+            if time.monotonic() >= deadline:
+                why = too_late(self._patience.connect, getattr(obstacle, "said", b""))
+            raise BootError(self._say(str(why)), self.host, _in_short(why)) from None
         return hello, more
 
     @contextlib.contextmanager
@@ -318,7 +323,7 @@ class Link:
     def _reopen(self, lost: boot.Stream) -> tuple[boot.Stream, bytes]:
         """Get back to the agent, in time; raises a HostError when that fails."""
         end = time.monotonic() + self._patience.reconnect
-        silent = time.monotonic() - self._heard > self._patience.heartbeat
+        silent = time.monotonic() - self._heard > 2 * self._patience.heartbeat  # one is missing
         why = "it has fallen silent" if silent else "the connection was lost"
         with self._lock:
             if self._closing.is_set():
@@ -371,8 +376,9 @@ class Link:
 
     def _given_up(self, why: str, obstacle: Exception) -> HostLost:
         limit = f"{self._patience.reconnect:g} s"
-        what = f"{why}, and there was no way back within {limit}: {obstacle}"
-        return HostLost(self._say(what), self.host)
+        what = f"{why}, and there was no way back within {limit}"
+        reason = f"{what}: {_in_short(obstacle)}"
+        return HostLost(self._say(f"{what}: {obstacle}"), self.host, reason)
 
     # -------------------------------------------------------------------------- what comes
 
@@ -406,3 +412,9 @@ class Link:
 
     def _say(self, what: str) -> str:
         return f"{self.host} ({self.way}): {what}"
+
+
+def _in_short(obstacle: Exception) -> str:
+    if isinstance(obstacle, boot.NoAgentError):
+        return obstacle.what
+    return obstacle.reason if isinstance(obstacle, HostError) else str(obstacle)

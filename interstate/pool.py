@@ -6,6 +6,7 @@ together: what is done once for each call is what the Pool costs.
 
     a call:  waiting -> running on a host -> gone
     a host:  connecting -> up -> away -> up; lost -> connecting anew, or gone (see `comebacks`)
+    all:     holding, until so many hosts are up as there must be -> going on, for good
 
 Which host a call goes to is decided in `dispatch`.  Calls that were sent can be had back until they
 start: when a host is stuck in long calls, when another one has nothing to do, and when what has not
@@ -62,10 +63,13 @@ class Pool(Dispatch):
         hosts: How many hosts there are; they are known by their index.
         patience: How long none but lost hosts may be there before all is given up, seconds; 0: a
             lost host is not tried again.
+        quorum: No call is sent before so many hosts are up.
     """
 
-    def __init__(self, hosts: int, patience: float = 0.0) -> None:
+    def __init__(self, hosts: int, patience: float = 0.0, quorum: int = 1) -> None:
         super().__init__(hosts)
+        self._quorum = quorum  # 1 when it was there
+        self._holding = quorum > 1
         self._retries = Retries()
         self._leaving: dict[int, HostState] = {}  # hosts that are to go when their calls have ended
         self._lost: set[int] = set()  # hosts that are tried again
@@ -73,7 +77,7 @@ class Pool(Dispatch):
         self._comebacks = Comebacks(patience)
         self._cancelling = False  # what has not started, and comes back, is cancelled
         self.broken: InterstateError | None = None  # by a Broken
-        self.lost: InterstateError | None = None  # since no host is left
+        self.lost: InterstateError | None = None  # since no host is left, or too few
 
     def __repr__(self) -> str:
         hosts = ", ".join(
@@ -121,31 +125,12 @@ class Pool(Dispatch):
         """When a Tick is to come, if nothing happens before."""
         return self._comebacks.wake
 
-    def reaches(self, host: int) -> bool:
-        """Whether a host is up, and not away."""
-        state = self._hosts.get(host)
-        return state is not None and state.up
-
-    def hosts(self) -> list[HostState]:
-        """Those that are there, or may be again."""
-        return list(self._hosts.values())
-
-    def state(self, host: HostState) -> str:
-        """What a host is doing, in a word."""
-        if host.closing:
-            return "leaving"
-        if host.up:
-            return "up"
-        if host.away:
-            return "away"
-        return "lost" if host.was_up else "connecting"
-
     # --------------------------------------------------------------------------- events
 
     def _submitted(self, event: Submitted, now: float, commands: list[Command]) -> None:
         error = self.broken or self.lost
         if event.host is not None and event.host not in self._hosts:
-            error = self._comebacks.errors.get(event.host) or self._comebacks.no_host_left()
+            error = self._comebacks.errors.get(event.host) or self._no_host_left()
         if error is not None:
             commands.append(Fail(event.calls, error))
             return
@@ -169,7 +154,9 @@ class Pool(Dispatch):
 
     def _added(self, event: Added, now: float, commands: list[Command]) -> None:
         self._hosts[event.host] = HostState(event.host)
-        self.lost, self._vacant = None, False
+        self._vacant = False
+        if len(self._hosts) >= self._quorum:
+            self.lost = None
 
     def _removed(self, event: Removed, now: float, commands: list[Command]) -> None:
         host = self._hosts.get(event.host)
@@ -197,8 +184,19 @@ class Pool(Dispatch):
         host.workers = host.depth = event.workers
         self._workers += event.workers
         self._lost.discard(host.index)
-        self._comebacks.given_up(True, now)
-        self._offer(host, now)
+        self._look_for_hosts(now, commands)
+        if self._holding:
+            self._go_on(now)
+        else:
+            self._offer(host, now)
+
+    def _go_on(self, now: float) -> None:
+        """If as many hosts are up as there must be, they get what waits for them."""
+        up = [h for h in self._hosts.values() if (h.up or h.away) and not h.closing]
+        if len(up) >= self._quorum:
+            self._quorum, self._holding = 1, False
+            for host in up:
+                self._offer(host, now)
 
     def _away(self, event: Away, now: float, commands: list[Command]) -> None:
         host = self._hosts.get(event.host)
@@ -356,9 +354,10 @@ class Pool(Dispatch):
             self._wait_again(host, calls, only)
 
     def _look_for_hosts(self, now: float, commands: list[Command]) -> None:
-        """Give up what waits when no host is left that it could run on."""
-        if self._hosts:
-            if not self._comebacks.given_up(len(self._hosts) > len(self._lost), now):
+        """Give up what waits when no host is left that it could run on, or too few are."""
+        if len(self._hosts) >= self._quorum:
+            there = len(self._hosts) - len(self._lost)
+            if not self._comebacks.given_up(there >= self._quorum, now):
                 return
         else:
             self._comebacks.given_up(True, now)  # there is nobody to wait for
@@ -369,11 +368,14 @@ class Pool(Dispatch):
                 commands.append(Close(host.index))
             self._fail(self._taken(host.own, len(host.own)), self._reason(host), commands)
             self._forget(host)
-        self.lost = self._comebacks.no_host_left()
+        self.lost = self._no_host_left()
         self._fail(self._take_all(), self.broken or self.lost, commands)
 
     def _reason(self, host: HostState) -> InterstateError:
-        return self._comebacks.errors.get(host.index) or self._comebacks.no_host_left()
+        return self._comebacks.errors.get(host.index) or self._no_host_left()
+
+    def _no_host_left(self) -> InterstateError:
+        return self._comebacks.no_host_left(self._hosts, self._quorum)
 
     def _open_due(self, now: float, commands: list[Command]) -> None:
         commands += [Open(host) for host in self._comebacks.due(now)]

@@ -64,7 +64,7 @@ class Provision:
         requirements: As pip takes them; AUTO: what calls import, as it is installed here.
         beside: Runs another line on the connection of a stream that is there, by a deadline.
         patience: How long a host may take to answer, seconds.
-        progress: Whether it is told how far it is.
+        progress: Told how far it is.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class Provision:
         requirements: tuple[str, ...] | Literal["auto"],
         beside: Beside,
         patience: float,
-        progress: bool,
+        progress: Progress,
     ) -> None:
         self.is_auto = requirements == AUTO
         self._requirements = () if requirements == AUTO else requirements
         self._beside = beside
         self._patience = patience
-        self._progress = Progress(progress)
+        self._progress = progress
         self._archives = Archives()
         self._turn = threading.Semaphore(_AT_ONCE)
         self._lock = threading.Lock()  # guards the next

@@ -28,6 +28,7 @@ class Settings(NamedTuple):
     callbacks: Callbacks
     forward_logs: bool
     serving: Serving
+    min_hosts: int = 1  # that are up before any call is sent
 
     def workers_on(self, hello: boot.Hello) -> int:
         """How many workers a host gets."""

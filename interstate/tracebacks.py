@@ -6,7 +6,7 @@ import sys
 import threading
 import traceback
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .hosts import Host
 from .remote.frames import Frame, frame_at
@@ -15,6 +15,8 @@ from .remote.stubs import chain, show
 
 if TYPE_CHECKING:
     from .remote.frames import Lines
+
+Error = TypeVar("Error", bound=BaseException)
 
 
 class Site(NamedTuple):
@@ -72,6 +74,18 @@ def as_it_came(
     if tb is not None and site is not None and site.begins(tb) and site.is_in(frame):
         tb = tb.tb_next
     return BaseException.with_traceback(error, tb)
+
+
+def without_frames(error: Error) -> Error:
+    """Return an exception that, with its causes, leads to no frame any more, nor to what is there.
+
+    For it may be kept for long, as may others of many hosts.
+    """
+    led: BaseException | None = error
+    while led is not None:
+        led.__traceback__ = None
+        led = led.__cause__ or led.__context__
+    return error
 
 
 def _prepend(error: BaseException, frames: list[Frame], lines: Lines) -> None:

@@ -479,7 +479,10 @@ class Client:
 
     def __init__(self, world: World, hosts: int) -> None:
         self.world = world
-        self.pool = Pool(hosts, RECONNECT)
+        self.quorum = world.chance.choice([1, 1, hosts])
+        self.pool = Pool(hosts, RECONNECT, self.quorum)
+        self.up: set[int] = set()
+        self.most_up = 0  # at the same time
         self.links: dict[int, Link] = {host: Link(self, host) for host in range(hosts)}
         self.host_of: dict[int, int] = {}  # where a call was sent to
         self.unwanted: set[int] = set()
@@ -488,6 +491,12 @@ class Client:
         self.outcomes: dict[int, str] = {}
 
     def post(self, *happened: events.Event) -> None:
+        for event in happened:
+            if isinstance(event, events.Up):
+                self.up.add(event.host)
+                self.most_up = max(self.most_up, len(self.up))
+            elif isinstance(event, events.Down | events.Removed):
+                self.up.discard(event.host)
         commands = self.pool.handle(happened, self.world.clock.now)
         for command in commands:  # as the engine does: first this, then what is sent
             if isinstance(command, events.Again):
@@ -566,6 +575,7 @@ class Client:
             self.links[command.host].send(wire.encode(wire.RECALL, 0, count))
 
     def _send(self, command: events.Send) -> None:
+        assert self.most_up >= self.quorum, "sent before as many hosts were up as must be"
         for call in command.calls:
             assert call not in self.host_of, f"call {call} is on another host already"
             assert call not in self.world.ended

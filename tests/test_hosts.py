@@ -58,10 +58,12 @@ def test_what_is_no_host_is_refused_and_quoted(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["ssh://me:secret@a", "me:secret@a", "http://me:secret@a"])
+@pytest.mark.parametrize(
+    "text", ["ssh://me:secret@a", "me:secret@a", "http://me:secret@a", "ssh://me:secret@a-[3-1]"]
+)
 def test_a_password_in_a_url_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ValueError, match="host") as caught:
-        Host.parse(text)
+        expand(text)
     assert "secret" not in str(caught.value)
 
 
@@ -91,6 +93,8 @@ def test_a_host_named_twice_is_there_twice() -> None:
     [
         ([], ValueError, "no hosts"),
         ("node-[3-1]", ValueError, "node-[3-1]"),
+        ("node-[0-99999999]", ValueError, "'node-[0-99999999]': these are more than 100,000"),
+        ("n[0-9999]-[0-9999]", ValueError, "these are more than 100,000 hosts"),
         ([3], TypeError, "3"),
         (None, TypeError, "None"),
         (b"a", TypeError, "97"),

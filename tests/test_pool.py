@@ -176,8 +176,7 @@ def test_when_all_hosts_are_lost_each_is_named() -> None:
     (fail,) = p.handle([events.Down(1, error(1))], 2.0)
     assert isinstance(fail, events.Fail)
     assert isinstance(fail.error, BrokenSSHExecutor)
-    assert "h0" in str(fail.error)
-    assert "h1" in str(fail.error)
+    assert str(fail.error).endswith("2 hosts: not there: h[0-1]")
     assert set(fail.error.errors) == {"h0", "h1"}
 
 
@@ -251,7 +250,9 @@ class World:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.count = self.random.randint(1, 6)
-        self.pool = pool.Pool(self.count)
+        self.quorum = self.random.choice([1, 1, self.random.randint(1, self.count)])
+        self.enough = False  # ever, up at the same time
+        self.pool = pool.Pool(self.count, quorum=self.quorum)
         self.now = 0.0
         self.workers = dict.fromkeys(range(self.count), 0)
         self.alive = set(range(self.count))
@@ -269,6 +270,7 @@ class World:
     def perform(self, command: events.Command) -> None:
         if isinstance(command, events.Send):
             assert command.host in self.up, "sent to a host that is not up"
+            assert self.enough, "sent before as many hosts were up as must be"
             for call in command.calls:
                 wanted = self.submitted[call]
                 assert wanted in (None, command.host), "sent to another host than asked"
@@ -310,6 +312,7 @@ class World:
         elif action < 0.45 and (connecting := sorted(self.alive - self.up)):
             host = self.random.choice(connecting)
             self.up.add(host)
+            self.enough = self.enough or len(self.up) >= self.quorum
             self.workers[host] = self.random.randint(1, 4)
             self.handle(events.Up(host, self.workers[host]))
         elif action < 0.47 and self.alive:
@@ -359,6 +362,8 @@ def test_every_call_ends_exactly_once_whatever_happens(seed: int) -> None:
     world = World(seed)
     for _ in range(world.random.randint(1, 200)):
         world.step()
+        if not world.enough and len(world.alive) < world.quorum:
+            assert world.ends.keys() == world.submitted.keys(), "nobody is worth waiting for"
     world.drain()
     assert world.pool.finished
     assert world.ends == Counter(dict.fromkeys(world.submitted, 1)), seed
@@ -465,3 +470,109 @@ def test_a_host_that_stays_lost_is_tried_for_ever_while_another_is_there() -> No
     assert opened >= 1400
     assert sent(p.handle(submit(1), now)) == {0: [1]}
     assert p.lost is None
+
+
+# -------------------------------------------------------------------- so many hosts, or none
+
+
+def fails(commands: list[events.Command]) -> dict[int, Exception]:
+    return {call: c.error for c in commands if isinstance(c, events.Fail) for call in c.calls}
+
+
+def test_no_call_is_sent_before_so_many_hosts_are_up() -> None:
+    p = pool.Pool(4, quorum=3)
+    p.handle(submit(1, 2, 3, 4), 0.0)
+    p.handle(submit(5, host=0), 0.0)
+    assert p.handle([events.Up(0, 2)], 1.0) == []
+    assert p.handle([events.Up(1, 1)], 1.0) == []
+    assert sent(p.handle([events.Up(2, 1)], 2.0)) == {0: [5, 1], 1: [2], 2: [3]}
+    assert sent(p.handle([events.Up(3, 1)], 2.0)) == {3: [4]}
+
+
+def test_a_host_that_is_away_counts_as_up() -> None:
+    p = pool.Pool(2, quorum=2)
+    p.handle([*submit(1), events.Up(0, 1), events.Away(0)], 0.0)
+    assert sent(p.handle([events.Up(1, 1)], 1.0)) == {1: [1]}
+
+
+def test_calls_fail_when_too_many_hosts_have_failed_and_are_told_of_them() -> None:
+    p = pool.Pool(4, quorum=3)
+    p.handle([*submit(1, 2), *submit(3, host=0), events.Up(0, 1)], 0.0)
+    assert p.handle([events.Down(1, error(1))], 1.0) == []
+    failed = fails(p.handle([events.Down(2, error(2))], 1.0))
+    assert set(failed) == {1, 2, 3}
+    assert isinstance(failed[1], BrokenSSHExecutor)
+    assert str(failed[1]) == (
+        "fewer than min_hosts=3 hosts can be up:\n  2 hosts: not there: h[1-2]"
+    )
+    assert set(failed[1].errors) == {"h1", "h2"}
+    assert fails(p.handle(submit(4), 2.0)) == {4: p.lost}
+    assert p.handle([events.Up(3, 1)], 3.0) == []
+
+
+def test_once_so_many_were_up_fewer_will_do() -> None:
+    p = pool.Pool(2, quorum=2)
+    p.handle([events.Up(0, 1), events.Up(1, 1)], 0.0)
+    p.handle([events.Down(1, error(1))], 1.0)
+    assert sent(p.handle(submit(1, 2), 2.0)) == {0: [1]}
+
+
+def test_so_many_hosts_are_not_waited_for_beyond_the_patience_for_lost_ones() -> None:
+    p = pool.Pool(3, 60.0, quorum=3)
+    p.handle([*submit(1), events.Up(0, 1), events.Up(1, 1)], 0.0)
+    now, failed = 10.0, fails(p.handle([events.Down(0, HostLost("h0: gone"))], 10.0))
+    while not failed:
+        assert p.wake is not None
+        now = max(now, p.wake)
+        assert now <= 70.0
+        commands = p.handle([events.Tick()], now)
+        failed = fails(commands)
+        if events.Open(0) in commands:
+            p.handle([events.Down(0, HostLost("h0: gone"))], now)
+    assert isinstance(failed[1], BrokenSSHExecutor)
+    assert now == 70.0
+
+
+def test_only_hosts_that_are_lost_are_blamed_that_there_are_not_enough() -> None:
+    p = pool.Pool(3, 60.0, quorum=3)
+    p.handle([events.Up(0, 1), events.Up(1, 1), events.Down(0, error(0))], 0.0)
+    p.handle([events.Tick()], 0.0)
+    p.handle([events.Up(0, 1), events.Down(2, error(2))], 1.0)
+    assert isinstance(p.lost, BrokenSSHExecutor)
+    assert set(p.lost.errors) == {"h2"}
+    assert str(p.lost.__cause__) == str(error(2))
+
+
+def test_hosts_that_are_leaving_do_not_count_as_up() -> None:
+    p = pool.Pool(3, quorum=2)
+    p.handle([*submit(1), events.Up(0, 1), events.Removed(0, error(0), False)], 0.0)
+    assert sent(p.handle([events.Up(1, 1)], 1.0)) == {}
+    assert set(sent(p.handle([events.Up(2, 1)], 2.0))) <= {1, 2}
+
+
+def test_when_hosts_are_removed_others_may_be_added() -> None:
+    p = pool.Pool(2, quorum=2)
+    p.handle([*submit(1), events.Up(0, 1), events.Removed(1, error(1), True)], 0.0)
+    assert p.handle([events.Down(1, error(1))], 0.0) == []
+    p.handle([events.Added(2)], 1.0)
+    assert len(sent(p.handle([events.Up(2, 1)], 2.0))) == 1
+
+
+def test_hosts_that_are_added_may_make_them_enough_again() -> None:
+    p = pool.Pool(2, quorum=2)
+    p.handle([events.Up(0, 1), events.Down(1, error(1))], 0.0)
+    assert set(fails(p.handle(submit(1), 1.0))) == {1}
+    p.handle([events.Added(2)], 2.0)
+    assert p.handle(submit(2), 2.0) == []
+    assert sent(p.handle([events.Up(2, 1)], 3.0)) in ({0: [2]}, {2: [2]})
+
+
+def test_a_pool_that_waits_for_hosts_can_be_closed() -> None:
+    p = pool.Pool(2, quorum=2)
+    p.handle([*submit(1), events.Up(0, 1)], 0.0)
+    assert p.handle([events.Closing()], 1.0) == []
+    commands = p.handle([events.Down(1, error(1))], 2.0)
+    assert set(fails(commands)) == {1}
+    assert events.Close(0) in commands
+    p.handle([events.Down(0, error(0))], 3.0)
+    assert p.finished
