@@ -1,11 +1,12 @@
-"""The command line: `python -m interstate demo`, or `interstate demo`; and `interstate clean`."""
+"""The command line: `interstate check`, `clean` and `demo`, or `python -m interstate …`."""
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 
-from . import cleaning, demo
+from . import checking, checkscreen, cleaning, demo
 from .hosts import expand
 from .ssh import USER_CONFIG
 
@@ -42,6 +43,16 @@ def _parser() -> argparse.ArgumentParser:
         "--hosts", type=_positive, default=4, help="how many hosts (default: %(default)s)"
     )
     trial.set_defaults(run=lambda options: demo.run(options.number, options.hosts))
+    _add_check(
+        commands.add_parser(
+            "check",
+            help="see whether hosts can be used",
+            description="Log in to hosts as for a call, start our agent there, and say what was "
+            "found: the way, host key, login, Python, CPUs, memory, load, round trip and speed; "
+            "or what is wrong, and what to do. Exit status: 0 if all are good, 1 if some are not, "
+            "2 if the command line makes no sense.",
+        )
+    )
     _add_clean(
         commands.add_parser(
             "clean",
@@ -53,9 +64,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_clean(parser: argparse.ArgumentParser) -> None:
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_hosts(parser, "+")
     parser.add_argument(
-        "hosts", nargs="*", metavar="HOST", help="URLs, aliases of ssh_config, ranges"
+        "--timeout",
+        type=_seconds,
+        default=checking.PATIENCE,
+        metavar="SECONDS",
+        help="how long a host may take to let us in, and again until its agent is there "
+        "(default: %(default)g)",
+    )
+    parser.add_argument("--json", action="store_true", help="write an object of JSON for each host")
+    parser.set_defaults(run=lambda options: _check(parser, options))
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    try:
+        hosts, via = (expand(given) if given else [] for given in (options.hosts, options.via))
+        status = checkscreen.run(
+            hosts, via, options.python, options.ssh_config, options.timeout, options.json
+        )
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    if status:
+        parser.exit(status)
+
+
+def _add_clean(parser: argparse.ArgumentParser) -> None:
+    _add_hosts(parser, "*")
+    parser.set_defaults(run=lambda options: _clean(parser, options))
+
+
+def _add_hosts(parser: argparse.ArgumentParser, count: str) -> None:
+    """Have it take hosts, and how they are reached."""
+    parser.add_argument(
+        "hosts", nargs=count, metavar="HOST", help="URLs, aliases of ssh_config, ranges"
     )
     parser.add_argument(
         "--via", action="append", default=[], metavar="HOST", help="a hop; may be given repeatedly"
@@ -67,7 +110,6 @@ def _add_clean(parser: argparse.ArgumentParser) -> None:
         default=USER_CONFIG,
         help="the file that says how hosts are reached; default: the user's and the system's",
     )
-    parser.set_defaults(run=lambda options: _clean(parser, options))
 
 
 def _clean(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -78,6 +120,16 @@ def _clean(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error(str(error))
     if not done:
         parser.exit(1)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number, not {text!r}")
+    return number
 
 
 def _positive(text: str) -> int:
