@@ -5,6 +5,8 @@ An interpreter that is not here is skipped, with a warning.
 
 from __future__ import annotations
 
+import shutil
+
 import nox
 
 nox.needs_version = ">=2025.2"
@@ -13,6 +15,7 @@ nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+NEWEST = next((version for version in reversed(PYTHONS) if shutil.which(f"python{version}")), "")
 
 
 def _install(session: nox.Session, *groups: str) -> None:
@@ -21,9 +24,13 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests, four at a time, since most of them wait; what follows `--` goes to pytest."""
+    """Run the tests, four at a time, since most of them wait; what follows `--` goes to pytest.
+
+    Those marked `once` are run on the newest Python alone, unless something follows.
+    """
     _install(session, "test")
-    session.run("pytest", "-n", "4", "--dist", "loadfile", *session.posargs)
+    which = [] if session.posargs or session.python == NEWEST else ["-m", "not once"]
+    session.run("pytest", "-n", "4", "--dist", "loadfile", *which, *session.posargs)
 
 
 @nox.session

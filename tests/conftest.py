@@ -37,6 +37,13 @@ def pytest_configure() -> None:
         raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
+@pytest.fixture(autouse=True)
+def nobody_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who runs the tests is asked for a password."""
+    monkeypatch.setattr("interstate.ssh.terminal._is_in_front", lambda: False)
+    monkeypatch.delenv("SSH_ASKPASS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     """A client key and a host key, for any sshd of this session."""

@@ -13,6 +13,8 @@ from .benchmarks.report import Line, Row, as_markdown, at_least, at_most, put_in
 from .benchmarks.turns import compare
 from .benchmarks.uneven import greedy
 
+pytestmark = pytest.mark.once
+
 
 def test_a_ratio_is_the_median_of_the_turns_ratios() -> None:
     ours, theirs = iter([1.0, 2.0, 30.0]), iter([1.0, 1.0, 10.0])

@@ -50,6 +50,8 @@ from .crashes import (
 from .proxy import Proxy
 from .sshd import Keys, Sshd
 
+pytestmark = pytest.mark.once
+
 PATIENCE = 60.0
 SOON = 10.0  # seconds in which processes end that are told to
 GRACE = 0.3

@@ -92,6 +92,7 @@ def test_what_a_page_shows_is_true(
 ) -> None:
     name, home = user
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("interstate.ssh.config.home", lambda: str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.chdir(tmp_path)
     shown = document(page, name, tmp_path)

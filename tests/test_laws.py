@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ FILES = sorted(HOUSE.rglob("*.py"))
 CHAIN = {  # each layer, and what of ours it may import
     "executor": {
         *("asimported", "callbacks", "calls", "ending", "engine", "errors", "fleet", "future"),
-        *("hosts", "provision", "serving"),
+        *("hosts", "progress", "provision", "serving"),
         *("hosttable", "limits", "link", "output", "remote", "settings", "ssh", "submitting"),
         "view",
     },
@@ -29,7 +30,9 @@ CHAIN = {  # each layer, and what of ours it may import
         *("fleet", "future", "hosts", "logs", "messages", "outcome", "pool", "remote"),
         *("settings", "shipment"),
     },
-    "fleet": {"boot", "hosts", "link", "messages"},
+    "fleet": {"boot", "hostnews", "hosts", "link", "messages", "progress", "turns"},
+    "turns": set(),
+    "hostnews": {"errors", "hosts", "messages", "progress", "summary"},
     "arrivals": {
         *("arriving", "blobs", "calls", "errors", "events", "hostlog", "hosts", "logs"),
         *("outcome", "output", "remote", "serving"),
@@ -43,7 +46,10 @@ CHAIN = {  # each layer, and what of ours it may import
     "patience": set(),
     "tracebacks": {"hosts", "remote"},
     "callbacks": set(),
-    "link": {"blobs", "boot", "errors", "hosts", "messages", "pauses", "remote", "writer"},
+    "link": {
+        *("blobs", "boot", "errors", "hosts", "messages", "noagent", "pauses", "remote"),
+        *("tracebacks", "writer"),
+    },
     "messages": {"boot", "errors", "remote"},
     "pauses": set(),
     "writer": {"blobs", "boot", "fileblobs", "remote", "shelf"},
@@ -67,12 +73,20 @@ CHAIN = {  # each layer, and what of ours it may import
     "platforms": set(),
     "progress": {"output"},
     "cleaning": {"archives", "boot", "depot", "errors", "hosts", "progress", "remote", "ssh"},
-    "boot": {"remote", "shipment"},
+    "checkscreen": {"boot", "checking", "checklines", "checktable", "found", "hosts", "ssh"},
+    "checktable": {"checklines", "found", "summary"},
+    "checklines": {"found", "summary"},
+    "checking": {"boot", "errors", "found", "hosts", "noagent", "probing", "ssh"},
+    "found": {"hosts"},
+    "probing": {"boot", "shipment"},
+    "boot": {"noagent", "remote", "shipment"},
+    "noagent": set(),
     "shipment": {"errors", "remote"},
     "pool": {"comebacks", "dispatch", "errors", "events", "retries", "room"},
     "retries": set(),
     "dispatch": {"events", "room"},
-    "comebacks": {"errors", "room"},
+    "comebacks": {"errors", "room", "summary"},
+    "summary": {"errors", "hosts"},
     "events": {"errors"},
     "room": set(),
     "future": {"callbacks", "hosts", "printed", "tracebacks"},
@@ -141,8 +155,38 @@ def test_imports_go_one_way(layer: str) -> None:
 
 def test_the_pool_is_pure() -> None:
     forbidden = {"threading", "queue", "time", "socket", "paramiko", "asyncio", "logging", "os"}
-    for module in ("pool.py", "dispatch.py", "comebacks.py", "retries.py", "room.py", "events.py"):
+    for module in (
+        "pool.py",
+        "dispatch.py",
+        "comebacks.py",
+        "retries.py",
+        "room.py",
+        "events.py",
+        "summary.py",
+    ):
         assert not {name.split(".")[0] for name in imports(HOUSE / module)} & forbidden
+
+
+def test_what_ssh_config_says_is_found_without_files_or_networks() -> None:
+    forbidden = {"os", "pathlib", "glob", "socket", "subprocess", "paramiko", "threading", "time"}
+    for module in (
+        *("applying", "checkers", "directives", "keywords", "patterns", "tokens", "words"),
+    ):
+        path = HOUSE / "ssh" / f"{module}.py"
+        assert not {name.split(".")[0] for name in imports(path)} & forbidden
+
+
+def test_what_is_tried_to_log_in_is_decided_without_files_or_networks() -> None:
+    forbidden = {"os", "pathlib", "socket", "subprocess", "paramiko", "threading", "time"}
+    for module in ("answers", "fields", "identities", "methods", "prompts", "publickeys"):
+        path = HOUSE / "ssh" / f"{module}.py"
+        assert not {name.split(".")[0] for name in imports(path)} & forbidden
+
+
+def test_every_module_of_ssh_has_its_place_in_the_architecture() -> None:
+    told = (HOUSE.parent / "docs" / "architecture.md").read_text()
+    modules = [path.name for path in (HOUSE / "ssh").glob("[!_]*.py")]
+    assert [name for name in modules if not re.search(rf"\b{name}`", told)] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOUSE)))

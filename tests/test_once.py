@@ -16,6 +16,8 @@ from interstate import Host, SSHExecutor
 
 from .proxy import Proxy
 
+pytestmark = pytest.mark.once
+
 PATIENCE = 60.0
 SIZE = 3_000_000  # bytes; noise, so that compression changes nothing
 

@@ -32,6 +32,8 @@ from .packages import bare_python, index_of, make_wheel, wrapped
 from .pythons import find, why_not
 from .sshd import Keys, Sshd
 
+pytestmark = pytest.mark.once
+
 PATIENCE = 100.0
 
 
@@ -399,7 +401,7 @@ def test_what_is_in_use_is_not_cleaned_and_all_else_is(
     (home / ".ssh" / "config").write_text(
         sshd.config_file({"node-1": sshd.addresses[0]}).read_text()
     )
-    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("interstate.ssh.config.home", lambda: str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     place.run(real_host, os.getpid, "other")
     with SSHExecutor(real_host, packages=["tiny"], python=place.python) as executor:

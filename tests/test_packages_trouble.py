@@ -166,7 +166,7 @@ def test_two_may_make_room_at_the_same_time(
 
 def provided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Archive]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    of_an_executor = Provision(("a",), lambda *_: pytest.fail("no host"), 1.0, False)
+    of_an_executor = Provision(("a",), lambda *_: pytest.fail("no host"), 1.0, Progress(False))
     return lambda: of_an_executor._archive(("a",), PLATFORM, (), ())
 
 
