@@ -132,6 +132,29 @@ def test_where_no_more_can_be_made_all_share_the_one_there_is() -> None:
     assert head.reach(Host("another")) is head.made[0], "it was tried, and is not again"
 
 
+def test_a_hop_that_refuses_us_is_not_asked_once_for_each_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would bar us soon."""
+    head, asked = Head(Host("head")), []
+
+    def refuse(*_: object) -> Transport:
+        asked.append("asked")
+        raise WayError(AuthenticationError, "you could not log in", "Check the user's name.")
+
+    head.hops = Hops((Host("head"),), lambda host: settle(host, Config(None)), refuse)
+    for host in nodes(100):
+        with pytest.raises(WayError, match="its hop head cannot be used: you could not log in"):
+            head.reach(host)
+    assert asked == ["asked"]
+    monkeypatch.setattr("interstate.ssh.hops.REFUSED", 0.0)
+    head.hops = Hops((Host("head"),), lambda host: settle(host, Config(None)), refuse)
+    for host in nodes(2):
+        with pytest.raises(WayError):
+            head.reach(host)
+    assert len(asked) == 3, "later it is"
+
+
 def test_where_the_hop_is_lost_as_another_is_made_more_can_be_made_later() -> None:
     head = Head(Host("head"))
     lost = [head.reach(host) for host in nodes(128)][-1]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..errors import ConnectError
+from ..errors import AuthenticationError, ConnectError
 from ..hosts import Host
 from .deadline import Deadline
 from .settings import Settings
@@ -25,6 +26,7 @@ from .trouble import BusyError, WayError
 
 Chain = tuple[Host, ...]
 SHARE = 128  # hosts that share a connection to their hop
+REFUSED = 30.0  # seconds that a hop is not asked again which lets us in by none of our keys
 _LONGEST = 32  # hops; a longer chain is a loop in which no host is named twice
 _ANY = Host("any")
 _Identity = tuple[Settings, ...]
@@ -38,6 +40,11 @@ class _Opening(NamedTuple):
     future: Future[Transport]
 
     @property
+    def ended(self) -> bool:
+        """Whether there was none, or it is lost."""
+        return self.future.done() and self.transport is None
+
+    @property
     def transport(self) -> Transport | None:
         """The connection, if it is there and alive."""
         there = self.future.done() and self.future.exception() is None
@@ -48,7 +55,8 @@ class Hops:
     """The connections to hops, by what holds for the hops on the way to them and for themselves.
 
     Two names of one hop are one, if user, port, keys and all else are the same.  Its mutable
-    state: the connections, which hosts there are behind each hop, and which hops have but one.
+    state: the connections, which hosts there are behind each hop, which hops have but one, and
+    which have refused us just now.
 
     Args:
         via: The hops to go over instead of a host's own ProxyJump.
@@ -69,6 +77,7 @@ class Hops:
         self._open: dict[tuple[_Identity, int], _Opening] = {}
         self._behind: defaultdict[_Identity, dict[Host, int]] = defaultdict(dict)
         self._single: set[_Identity] = set()
+        self._refused: dict[tuple[_Identity, int], float] = {}  # until when that holds for all
 
     def chain(self, host: Host) -> Chain:
         """Return the hops to go over to a host, in order.
@@ -139,7 +148,8 @@ class Hops:
         while True:
             with self._lock:
                 opening = self._open.get(key)
-                mine = opening is None or (opening.future.done() and opening.transport is None)
+                refused = time.monotonic() < self._refused.get(key, 0.0)
+                mine = opening is None or (opening.ended and not refused)
                 if opening is None or mine:
                     opening = self._open[key] = _Opening(deadline.seconds, Future())
             if mine:
@@ -160,9 +170,10 @@ class Hops:
         try:
             future.set_result(self._connect(chain[-1], chain[:-1], deadline))
         except BaseException as error:
-            with self._lock:  # those who wait get the error; the next one tries again
-                self._open.pop(key, None)
-            future.set_exception(error)
+            if isinstance(error, WayError) and error.kind is AuthenticationError:
+                with self._lock:  # who is refused once for each host is soon barred
+                    self._refused[key] = time.monotonic() + REFUSED
+            future.set_exception(error)  # those who wait get it, too; the next one tries again
             if not isinstance(error, Exception):
                 raise
 
