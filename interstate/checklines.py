@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .found import Check, Computer, by_reason, ours
+from .printable import printable as _printable
 from .summary import named
 
 _GB = 1e9
@@ -98,10 +99,7 @@ def short(number: float) -> str:
 
 def printable(text: str) -> str:
     """Return a text without what would steer a terminal, but for its ends of lines."""
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}"
-        for sign in text.expandtabs()
-    )
+    return _printable(text.expandtabs(), "\N{REPLACEMENT CHARACTER}")
 
 
 def speaks_unicode(encoding: str, environment: Mapping[str, str]) -> bool:

@@ -59,7 +59,7 @@ class Rules:
 
 
 class AskingServer:
-    """It listens on all loopback addresses.
+    """It listens on loopback addresses, as `hosts` hands them out.
 
     Args:
         keys: Its host key; the client's key is accepted.
@@ -77,11 +77,10 @@ class AskingServer:
         self._key = paramiko.PKey.from_path(keys.host)
         self._known = directory / "known_of_asking"
         self._transports: list[paramiko.Transport] = []
-        self._listener = socket.create_server(("", 0), backlog=128)
-        self._thread = threading.Thread(target=self._serve, name="asking server")
+        self._port = 0
+        self._listeners: dict[str, tuple[socket.socket, threading.Thread]] = {}
 
     def __enter__(self) -> AskingServer:
-        self._thread.start()
         return self
 
     def __exit__(
@@ -90,16 +89,20 @@ class AskingServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listener.close()
+        for listener, thread in self._listeners.values():
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            listener.close()
         for transport in self._transports:
             transport.close()
             transport.join(5)
 
     def hosts(self, count: int = 1) -> list[Host]:
-        port = self._listener.getsockname()[1]
         addresses = loopback_addresses(count)
+        for address in addresses:
+            if address not in self._listeners:
+                self._listen(address)
+        port = self._port
         line = f"{self._key.get_name()} {self._key.get_base64()}"
         known = "".join(f"[{address}]:{port} {line}\n" for address in addresses)
         self._known.write_text(known)
@@ -107,10 +110,17 @@ class AskingServer:
             Host(address, "me", port, known_hosts_file=str(self._known)) for address in addresses
         ]
 
-    def _serve(self) -> None:
+    def _listen(self, address: str) -> None:
+        listener = socket.create_server((address, self._port), backlog=128)
+        self._port = listener.getsockname()[1]
+        thread = threading.Thread(target=self._serve, args=(listener,), name="asking server")
+        self._listeners[address] = listener, thread
+        thread.start()
+
+    def _serve(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
                 address = connection.getsockname()[0]
                 transport = paramiko.Transport(connection)
                 self._transports.append(transport)

@@ -13,12 +13,12 @@ import contextlib
 import os
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import pythons
+from .servers import port_with, until_closed
 from .sshd import Keys, Sshd, loopback_addresses
 
 NOWHERE = "255.255.255.255"  # the kernel says of it, without a try, that it is unreachable
@@ -100,7 +100,7 @@ def check_hosts(directory: Path, keys: Keys) -> Iterator[CheckHosts]:
         antique = enter(
             Sshd(folders["two"], keys, options=["Ciphers chacha20-poly1305@openssh.com"])
         )
-        silent, web = enter(listener(until_closed)), enter(listener(not_ssh))
+        silent, web = enter(port_with(until_closed)), enter(port_with(not_ssh))
         said: dict[str, Mapping[str, object]] = {
             **{alias: {"HostName": at} for alias, at in address.items()},
             **_bad_ways(directory, sshd, others),
@@ -133,32 +133,6 @@ def section(sshd: Sshd, name: str, said: Mapping[str, object]) -> str:
     }
     lines = (f"  {keyword} {value}" for keyword, value in {**usual, **said}.items())
     return "\n".join([f"Host {name}", *lines, ""])
-
-
-@contextlib.contextmanager
-def listener(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A port whose connections are handled by `answer`, one after the other."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = server.accept()
-                    with client:
-                        answer(client)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
-
-
-def until_closed(client: socket.socket) -> None:
-    """Say nothing."""
-    with contextlib.suppress(OSError):
-        while client.recv(4096):
-            pass
 
 
 def not_ssh(client: socket.socket) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from interstate import (
 )
 
 from . import processes
+from .servers import port_with, until_closed
 from .sshd import Keys, Sshd
 from .worlds import World
 
@@ -37,31 +35,6 @@ def failure(host: Host, **options: object) -> BaseException:
         error = executor.submit(abs, 1).exception(PATIENCE)
     assert error is not None
     return error
-
-
-@contextlib.contextmanager
-def listener(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A port whose connections are handled by `answer`."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = server.accept()
-                    with client:
-                        answer(client)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
-
-
-def until_closed(client: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while client.recv(4096):
-            pass
 
 
 def test_a_name_that_does_not_resolve() -> None:
@@ -80,14 +53,14 @@ def test_a_port_that_is_refused() -> None:
 
 
 def test_a_host_that_says_nothing(sshd: Sshd) -> None:
-    with listener(until_closed) as port:
+    with port_with(until_closed) as port:
         error = failure(replace(sshd.host(), name="127.0.0.1", port=port), connect_timeout=0.5)
     assert isinstance(error, ConnectError)
     assert "0.5" in str(error)
 
 
 def test_a_host_that_speaks_something_else(sshd: Sshd) -> None:
-    with listener(lambda client: client.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")) as port:
+    with port_with(lambda client: client.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")) as port:
         host = replace(sshd.host(), name="127.0.0.1", port=port)
         error = failure(host, connect_timeout=2)
     assert isinstance(error, ConnectError)

@@ -25,7 +25,8 @@ from interstate.hosts import Host
 from interstate.ssh import SSH
 
 from . import pythons
-from .check_hosts import BAD, GOOD, OURS, CheckHosts, check_hosts, listener, section, until_closed
+from .check_hosts import BAD, GOOD, OURS, CheckHosts, check_hosts, section
+from .servers import port_with, until_closed
 from .sshd import Keys, Sshd
 from .test_ssh_login import SECRET, password_server
 
@@ -362,7 +363,7 @@ def test_more_hosts_than_are_looked_at_at_a_time(
 
 
 def test_leaving_ends_what_is_under_way(sshd: Sshd) -> None:
-    with listener(until_closed) as port:
+    with port_with(until_closed) as port:
         hosts = [sshd.host(), replace(sshd.host(), name="127.0.0.1", port=port)]
         begun = time.monotonic()
         looked = checking.look_at(hosts, SSH(ssh_config=None), boot.prepare(), 60)
@@ -414,7 +415,7 @@ def test_ctrl_c_ends_it_at_once_with_what_is_known(there: CheckHosts) -> None:
         connected.set()
         until_closed(client)
 
-    with listener(answer) as port:
+    with port_with(answer) as port:
         command = [sys.executable, "-W", "error", "-m", "interstate", "check", "--timeout", "60"]
         process = subprocess.Popen(
             [*command, "node-003", f"127.0.0.1:{port}", "-F", there.config],

@@ -25,7 +25,8 @@ from interstate import checklines, checkscreen, checktable
 from interstate.found import Check, Computer, HostKey, Line, Login, Problem, Python
 from interstate.hosts import Host, expand
 
-from .check_hosts import listener, section, until_closed, unused_port
+from .check_hosts import section, unused_port
+from .servers import port_with, until_closed
 from .sshd import Keys, Sshd
 from .test_ssh_login import SECRET, password_server
 
@@ -299,7 +300,7 @@ class Terminal:
 @pytest.fixture
 def config(sshd: Sshd, tmp_path: Path) -> Iterator[str]:
     """The path of an ssh_config with a good host, bad ones, and one that says nothing."""
-    with listener(until_closed) as silent:
+    with port_with(until_closed) as silent:
         gone = {"HostName": "127.0.0.1", "Port": unused_port()}
         hosts = {"good": {}, "node-*": gone, "silent": {"HostName": "127.0.0.1", "Port": silent}}
         path = tmp_path / "config"

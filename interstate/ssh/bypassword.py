@@ -6,9 +6,10 @@ import logging
 
 from paramiko.message import Message
 
+from ..printable import printable
 from .asking import NOBODY, Asker, Whose
 from .conversation import Questions
-from .prompts import as_bytes, asks_for_password, introduction, printable, prompt_for
+from .prompts import as_bytes, asks_for_password, introduction, prompt_for
 from .trial import Trial
 
 MOST_ROUNDS = 40  # of questions in one attempt

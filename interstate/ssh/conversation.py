@@ -11,9 +11,10 @@ from paramiko.auth_handler import AuthOnlyHandler
 from paramiko.common import cMSG_USERAUTH_INFO_RESPONSE, cMSG_USERAUTH_REQUEST
 from paramiko.message import Message
 
+from ..printable import printable
 from .deadline import Deadline
 from .fields import Fields
-from .prompts import as_bytes, printable
+from .prompts import as_bytes
 from .wires import inside
 
 if TYPE_CHECKING:

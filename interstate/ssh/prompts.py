@@ -24,11 +24,6 @@ def asks_for_password(prompt: str, echo: bool) -> bool:
     return not (echo or _ONCE.search(before)) and _PASSWORD.fullmatch(last) is not None
 
 
-def printable(text: str) -> str:
-    """Return a text that does nothing to a terminal but show."""
-    return "".join(one if one in "\n\t" or one.isprintable() else "?" for one in text)
-
-
 def as_bytes(answer: str) -> bytes:
     """Return an answer as it is sent; what was no UTF-8 when it was read is as it was."""
     return answer.encode("utf-8", "surrogateescape")

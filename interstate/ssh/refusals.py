@@ -12,7 +12,7 @@ import paramiko
 from paramiko.message import Message
 from paramiko.transport import ServiceRequestingTransport
 
-from .prompts import printable
+from ..printable import printable
 from .wires import inside
 
 _EXPECTED = paramiko.SSHException, EOFError, OSError

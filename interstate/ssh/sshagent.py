@@ -11,9 +11,9 @@ import socket
 import struct
 import time
 
+from ..printable import printable
 from .fields import Fields
 from .identities import Identity
-from .prompts import printable
 from .publickeys import PublicKey, signed_with, string
 
 _REQUEST_IDENTITIES, _IDENTITIES = 11, 12

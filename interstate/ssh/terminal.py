@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import IO, cast
 
 from .. import output
-from .prompts import printable
+from ..printable import printable
 
 _DEVICE = "/dev/tty"
 _LONGEST = 1024  # bytes of an answer

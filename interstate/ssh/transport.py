@@ -33,12 +33,12 @@ from paramiko.common import (
 from paramiko.message import Message
 
 from ..errors import HostKeyError
+from ..printable import printable
 from .agreeing import compare, offer
 from .certificates import SUFFIX
 from .conversation import Handler
 from .deadline import Deadline
 from .greeting import Packets
-from .prompts import printable
 from .refusals import Refusing
 from .settings import Algorithms, Settings
 from .trouble import WayError
