@@ -13,7 +13,8 @@ import re
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from .noagent import ENDLESS, NOT_READ, NOT_RUN
@@ -245,6 +246,19 @@ def resume(
     if kind != wire.RESUMED or size:
         raise NoAgentError("the agent gave no answer that we know", said)
     return number, said[wire.HEADER.size :]
+
+
+@contextlib.contextmanager
+def closed_after(seconds: float, stream: Stream) -> Iterator[None]:
+    """Close a stream unless this ends first: it ends the wait for an answer that does not come."""
+    alarm = threading.Timer(max(0.0, seconds), stream.close)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        yield
+    finally:
+        alarm.cancel()
+        alarm.join()
 
 
 def begin(stream: Stream, start: Start, program: bytes) -> bytes:

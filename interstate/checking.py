@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from . import boot, noagent, probing
@@ -139,7 +139,7 @@ class _Look:
         deadline = self._begun + self._timeout
         stream = self._ssh.open(self._host, self._start.command, deadline)
         with contextlib.closing(stream):
-            with _within(self._timeout, stream.close):
+            with _within(self._timeout, stream):
                 hello = boot.await_hello(stream, self._start)[0]
             self._found["seconds"] = time.monotonic() - self._begun
             self._found["python"] = _python(hello)
@@ -154,13 +154,13 @@ class _Look:
         deadline = time.monotonic() + limit
         beside = self._ssh.beside(stream, self._host, self._start.command, deadline)
         with contextlib.closing(beside):
-            with _within(limit, beside.close):
+            with _within(limit, beside):
                 facts = probing.begin(beside, self._start)
             computer = self._found["computer"]
             self._found["computer"] = computer._replace(
                 memory_available_bytes=facts.available, load=facts.load
             )
-            with self._measured, _within(limit, beside.close):
+            with self._measured, _within(limit, beside):
                 speeds = probing.measure(beside)
         self._found["line"] = Line(
             round(speeds.round_trip * 1e3, 3),
@@ -197,22 +197,17 @@ class _LateError(OSError):
 
 
 @contextlib.contextmanager
-def _within(seconds: float, close: Callable[[], None]) -> Iterator[None]:
+def _within(seconds: float, stream: boot.Stream) -> Iterator[None]:
     """Close a stream if this takes longer: it ends the wait for what does not come."""
     end = time.monotonic() + seconds
-    alarm = threading.Timer(seconds, close)
-    alarm.daemon = True
-    alarm.start()
     try:
-        yield
+        with boot.closed_after(seconds, stream):
+            yield
     except (boot.NoAgentError, OSError) as error:
         if time.monotonic() < end:
             raise
         said = error.said if isinstance(error, boot.NoAgentError) else b""
         raise _LateError(seconds, said) from error
-    finally:
-        alarm.cancel()
-        alarm.join()
 
 
 def _in_short(error: Exception) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import boot
@@ -273,7 +273,7 @@ class Link:
                 deadline = time.monotonic() + self._patience.connect
                 stream = self._connect(deadline)
                 deadline = max(deadline, time.monotonic() + self._patience.connect / 2)  # one typed
-                with self._closed_at(stream, deadline):
+                with boot.closed_after(deadline - time.monotonic(), stream):
                     hello, more = self._boot(stream, deadline)
             begun = time.monotonic()
             path = self._equip(self.index, self.host, hello, self._start, stream)
@@ -305,18 +305,6 @@ class Link:
                 why = too_late(self._patience.connect, getattr(obstacle, "said", b""))
             raise BootError(self._say(str(why)), self.host, _in_short(why)) from None
         return hello, more
-
-    @contextlib.contextmanager
-    def _closed_at(self, stream: boot.Stream, deadline: float) -> Iterator[None]:
-        """Closing the stream is what ends the wait for an answer that does not come."""
-        alarm = threading.Timer(max(0.0, deadline - time.monotonic()), stream.close)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            yield
-        finally:
-            alarm.cancel()
-            alarm.join()
 
     # ------------------------------------------------------------------- a lost connection
 
@@ -350,7 +338,7 @@ class Link:
         attempt = self._attempts
         with self._turn:
             stream = self._connect(min(end, time.monotonic() + seconds))
-            with self._closed_at(stream, end):
+            with boot.closed_after(end - time.monotonic(), stream):
                 patience = min(wire.BEATS * self._patience.heartbeat, self._patience.reconnect)
                 count, more = boot.resume(
                     stream, self._start, self._door, (self._received, attempt), patience
@@ -371,7 +359,7 @@ class Link:
         deadline = time.monotonic() + _VISIT
         with contextlib.suppress(HostError, boot.NoAgentError, OSError):  # it ends by itself, later
             stream = self._connect(deadline)
-            with self._closed_at(stream, deadline):
+            with boot.closed_after(deadline - time.monotonic(), stream):
                 boot.dismiss(stream, self._start, self._door, _VISIT)
 
     def _given_up(self, why: str, obstacle: Exception) -> HostLost:

@@ -85,9 +85,7 @@ class Dropbear:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        left = processes.wait_gone(self.sessions(), _PATIENCE)
-        described = [processes.describe(pid) for pid in left]
-        processes.kill(left)
+        described = processes.end_what_is_left(self.sessions(), _PATIENCE)
         self._stop()
         if error is None:
             assert not described, f"still connected when dropbear was to end: {described}"

@@ -51,6 +51,14 @@ def kill(pids: Iterable[int]) -> None:
     wait_gone(pids, 5.0)
 
 
+def end_what_is_left(pids: Iterable[int], timeout: float) -> list[str]:
+    """Wait for processes to end; kill those that have not, and return what they were."""
+    left = wait_gone(pids, timeout)
+    described = [describe(pid) for pid in left]
+    kill(left)
+    return described
+
+
 def describe(pid: int) -> str:
     """A process's id and command line."""
     with contextlib.suppress(OSError):

@@ -138,9 +138,7 @@ class Sshd:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        left = processes.wait_gone(self.sessions(), _END_TIMEOUT)
-        described = [processes.describe(pid) for pid in left]
-        processes.kill(left)
+        described = processes.end_what_is_left(self.sessions(), _END_TIMEOUT)
         self._stop()
         if error is None:
             assert not described, f"still connected when sshd was to end: {described}"
