@@ -169,12 +169,13 @@ class Agent:
             self.send(wire.PART, number, bytes(piece))
 
     def next(self) -> tuple[int, int, bytes]:
-        """The next frame, or piece of one."""
+        """The next frame, or piece of one, that does not depend on how busy this computer is."""
         assert self._process.stdout is not None
         while not self._frames:
             data = os.read(self._process.stdout.fileno(), 1 << 16)
             assert data, "the agent has ended"
-            self._frames += [f for f in self._decoder.receive(data) if f[0] != wire.ACK]
+            frames = self._decoder.receive(data)
+            self._frames += [f for f in frames if f[0] not in (wire.ACK, wire.STARTED)]
         kind, number, content = self._frames.pop(0)
         return kind, number, bytes(content)
 
