@@ -57,7 +57,8 @@ class SSHExecutor(Submitting):
         ssh_config: The file that says how hosts are reached, as `ssh -F`; default: the user's and
             the system's; None: none.
         password: Called with (Host, prompt) for a key's passphrase, a password, or what else a
-            host asks, in place of asking on the terminal; returns it.
+            host asks, in place of asking on the terminal; returns it, or None.  It is asked once
+            for all hosts with the same user and way, unless it has a password for each host.
         connect_timeout: How long it may take until a host is ready, seconds.
         min_hosts: How many of the hosts must be up before any call is sent; until then calls wait,
             and once so many have failed that it cannot be reached any more, they fail with
@@ -105,7 +106,7 @@ class SSHExecutor(Submitting):
         output: Literal["capture", "stream"] | Callable[[Host, str, str], object] = "capture",
         output_limit: int | None = 64 * 2**20,
         ssh_config: ConfigSource = USER_CONFIG,
-        password: Callable[[Host, str], str] | None = None,
+        password: Callable[[Host, str], str | None] | None = None,
         connect_timeout: float = 30.0,
         min_hosts: int | None = None,
         retries: int = 0,

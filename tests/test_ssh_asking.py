@@ -124,7 +124,21 @@ def test_at_a_terminal_a_password_is_asked_once_for_all_hosts(
     assert sorted(server.tried) == sorted((host.name, "password", SECRET) for host in hosts)
 
 
-def test_a_callable_is_asked_once_for_each_host_and_no_host_sees_the_answer_for_another(
+def test_a_callable_is_asked_once_for_all_hosts(keys: Keys, tmp_path: Path, no_keys: Path) -> None:
+    asked: list[str] = []
+
+    def dialog(host: Host, prompt: str) -> str:
+        asked.append(prompt)
+        return SECRET
+
+    with AskingServer(keys, tmp_path, Rules(password=SECRET)) as server:
+        hosts = server.hosts(50)
+        assert outcomes(SSH(ssh_config=no_keys, password=dialog), hosts) == [None] * 50
+    assert len(asked) == 1
+    assert sorted(server.tried) == sorted((host.name, "password", SECRET) for host in hosts)
+
+
+def test_a_callable_that_has_a_password_for_each_host_is_asked_for_each(
     keys: Keys, tmp_path: Path, no_keys: Path
 ) -> None:
     asked: list[str] = []
@@ -138,7 +152,43 @@ def test_a_callable_is_asked_once_for_each_host_and_no_host_sees_the_answer_for_
         hosts = server.hosts(10)
         assert outcomes(SSH(ssh_config=no_keys, password=vault), hosts) == [None] * 10
     assert sorted(asked) == sorted(host.name for host in hosts)
-    assert {(address, what) for address, _, what in server.tried} == set(rules.passwords.items())
+    tried = {(address, what) for address, _, what in server.tried}
+    ((second, of_the_first),) = tried - set(rules.passwords.items())
+    assert of_the_first == f"secret of {asked[0]}"
+    assert second == asked[1]  # one host alone hears of another's
+
+
+def test_a_vault_whose_first_password_is_out_of_date_still_serves_the_rest(
+    keys: Keys, tmp_path: Path, no_keys: Path
+) -> None:
+    def vault(host: Host, prompt: str) -> str | None:
+        return {"127.0.1.1": "old", "127.0.1.2": None}.get(host.name, f"of {host.name}")
+
+    passwords = {f"127.0.1.{n}": f"of 127.0.1.{n}" for n in range(1, 9)}
+    ssh = SSH(ssh_config=no_keys, password=vault)
+    with AskingServer(keys, tmp_path, Rules(passwords=passwords)) as server:
+        first, second, *rest = server.hosts(8)
+        for host in (first, second):
+            with pytest.raises(AuthenticationError, match=r"none was given|no other was given"):
+                ssh.open(host, "true", time.monotonic() + 60)
+        assert outcomes(ssh, rest) == [None] * 6
+
+
+def test_a_callable_that_is_wrong_is_wrong_on_three_hosts_and_no_more(
+    keys: Keys, tmp_path: Path, no_keys: Path
+) -> None:
+    asked: list[str] = []
+
+    def constant(host: Host, prompt: str) -> str:
+        asked.append(host.name)
+        return "wrong"
+
+    with AskingServer(keys, tmp_path, Rules(password=SECRET)) as server:
+        failed = outcomes(SSH(ssh_config=no_keys, password=constant), server.hosts(8))
+    assert all(isinstance(error, AuthenticationError) for error in failed)
+    assert len(server.tried) == 3
+    assert len(asked) == 4  # the first refuses it before it is known that it will be repeated
+    assert sum("were refused by other hosts" in str(error) for error in failed) == 5
 
 
 def test_a_mistyped_password_is_put_right_once_for_all_hosts(
@@ -520,24 +570,24 @@ def test_no_other_prompt_is_taken_for_one_for_the_password(prompt: str) -> None:
 def test_answers_that_were_right_come_first_and_refused_ones_not_at_all() -> None:
     answers = Answers()
     assert answers.known((), "a host", 3) is None
-    answers.given("one")
-    answers.given("two")
+    answers.given("a", "one")
+    answers.given("b", "two")
     assert answers.known((), "a host", 3) == "two"
-    answers.was_right("one")
+    answers.was_right("a", "one")
     assert [answers.known((), "a host", 3), answers.known(("one",), "a host", 3)] == ["one", "two"]
     assert answers.known(("one", "two"), "a host", 3) is None
-    answers.was_right("two")
+    answers.was_right("b", "two")
     assert answers.known((), "a host", 3) == "two"
 
 
 def test_of_what_was_wrong_elsewhere_a_host_is_spared_once_it_is_enough() -> None:
     answers = Answers()
-    answers.given("one")
-    answers.was_wrong("a")
-    answers.was_wrong("b")
+    answers.given("a", "one")
+    answers.was_wrong("a", "one")
+    answers.was_wrong("b", "one")
     assert answers.known((), "c", 2) is None
     assert answers.known((), "b", 2) == "one"
-    answers.was_right("one")
+    answers.was_right("b", "one")
     assert answers.known((), "c", 2) == "one"
 
 
@@ -553,16 +603,50 @@ def test_until_an_answer_was_right_one_host_tries_at_a_time() -> None:
     assert not answers.may_try("c", 7)
     answers.has_tried("b")
     assert answers.may_try("c", 7)
-    answers.was_right("one")
+    answers.was_right("a", "one")
     assert answers.may_try("d", 7)
+
+
+def test_what_is_told_the_host_must_be_right_on_two_before_all_try_it() -> None:
+    answers = Answers(told=True)
+    answers.was_right("a", "one")
+    answers.was_right("a", "one")
+    assert answers.may_try("b", 0)
+    assert not answers.may_try("c", 0)
+    answers.was_right("b", "one")
+    assert answers.may_try("c", 0)
+    assert not answers.differ
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_hosts_differ_when_one_refuses_what_another_took_or_is_given_another(told: bool) -> None:
+    refused, given, corrected = (Answers(told=told) for _ in range(3))
+    refused.was_right("a", "one")
+    refused.was_wrong("b", "one")
+    assert refused.differ is told
+    given.given("a", "one")
+    given.given("b", "two")
+    assert given.differ is told
+    corrected.given("a", "a slip")
+    corrected.was_wrong("a", "a slip")
+    corrected.given("a", "one")
+    corrected.given("b", "one")
+    assert not corrected.differ
 
 
 def test_asking_ends_when_nobody_answers_unless_somebody_has() -> None:
     answers = Answers()
-    answers.given("")
-    assert not answers.may_ask(3)
-    answers.was_right("one")
-    assert answers.may_ask(3)
+    answers.given("a", "")
+    assert not answers.may_ask("b", 3)
+    answers.was_right("b", "one")
+    assert answers.may_ask("c", 3)
+
+
+def test_what_has_nothing_to_say_for_one_host_is_asked_for_the_next() -> None:
+    answers = Answers(told=True)
+    answers.given("a", None)
+    assert not answers.may_ask("a", 3)
+    assert answers.may_ask("b", 3)
 
 
 def test_methods_go_by_preference_what_is_allowed_and_what_is_left() -> None:

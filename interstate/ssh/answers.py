@@ -13,35 +13,49 @@ PATIENCE = 5.0  # seconds that others wait for what a server says to an answer
 
 
 class Answers:
-    """Its mutable state: the answers that some host has taken, the last that was given, how often
-    was asked, whether nobody wants to answer, who tries an answer that was right nowhere yet and
-    since when, and how many each host has refused.
+    """Its mutable state: what was given and by how many it was taken or refused, who tries an
+    answer, and whether hosts turned out to have different ones.
 
     So a mistyped password is put right once for all hosts, and only one of them hears of it; one
     host that takes another password than the rest spoils nothing for these; and nobody is asked
     for ever.
+
+    Args:
+        told: Whether who answers is told which host asks, and so may have an answer for each: that
+            one host takes an answer proves nothing then, until a second does.
     """
 
-    def __init__(self) -> None:
-        self._right: list[str] = []
+    def __init__(self, *, told: bool = False) -> None:
+        self._told = told
+        self._right: list[str] = []  # those that some host has taken, the best first
+        self._takers: set[object] = set()
         self._last: str | None = None
-        self._asked = 0
-        self._declined = False
-        self._trying: object = None
-        self._since = 0.0
+        self._given: dict[object, str] = {}  # the last for each host
+        self._count = 0
+        self._declined: set[object] = set()  # the hosts for which nobody wants to answer
         self._refusals: Counter[object] = Counter()
+        self._trying: object = None  # who tries an answer that is not proven yet
+        self._since = 0.0
+        self._differ = False
 
     def __repr__(self) -> str:
-        return f"<answers: {len(self._right)} right, asked {self._asked} times>"
+        return f"<answers: {len(self._right)} right, {self._count} given>"
+
+    @property
+    def differ(self) -> bool:
+        """Whether who is told the host has an answer for each: another was given for another host,
+        or one that a host took was refused by another.
+        """
+        return self._told and self._differ
 
     def may_try(self, who: object, now: float) -> bool:
-        """Return whether somebody may try an answer: while none was right, one at a time may.
+        """Return whether somebody may try an answer: while none is proven, one at a time may.
 
         Args:
             who: The same as for `has_tried`.
             now: The time, seconds: who gets no answer holds up the others for a while only.
         """
-        if self._right:
+        if len(self._takers) >= (2 if self._told else 1):
             return True
         if self._trying not in (None, who) and now < self._since + PATIENCE:
             return False
@@ -71,24 +85,31 @@ class Answers:
         """Return whether none was right, and other hosts than this one have refused so many."""
         return not self._right and self._refusals.total() - self._refusals[host] >= most
 
-    def may_ask(self, most: int) -> bool:
+    def may_ask(self, host: object, most: int) -> bool:
         """Return whether to ask (again): while none was right anywhere, `most` times in all."""
-        return bool(self._right) or (self._asked < most and not self._declined)
+        declined = host in self._declined if self._told else bool(self._declined)
+        return bool(self._right) or (self._count < most and not declined)
 
-    def given(self, answer: str | None) -> None:
-        """An answer was given; None or "": nobody wants to."""
-        self._asked += 1
-        if answer:
+    def given(self, host: object, answer: str | None) -> None:
+        """An answer was given for a host; None or "": nobody wants to."""
+        if not answer:
+            self._declined.add(host)
+        elif not self._told or answer != self._given.get(host):  # a program would repeat itself
+            self._count += 1
             self._last = answer
-        else:
-            self._declined = True
+            self._differ |= any(
+                given != answer for other, given in self._given.items() if other != host
+            )
+            self._given[host] = answer
 
-    def was_wrong(self, host: object) -> None:
+    def was_wrong(self, host: object, answer: str) -> None:
         """A host has refused one."""
         self._refusals[host] += 1
+        self._differ |= answer in self._right
 
-    def was_right(self, answer: str) -> None:
+    def was_right(self, host: object, answer: str) -> None:
         """A host has taken it: it is the first to try on others."""
+        self._takers.add(host)
         if answer in self._right:
             self._right.remove(answer)
         self._right.insert(0, answer)

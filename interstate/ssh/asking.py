@@ -16,7 +16,7 @@ from .prompts import as_bytes
 from .terminal import Terminal
 from .trouble import WayError
 
-Ask = Callable[[Host, str], str]
+Ask = Callable[[Host, str], str | None]
 Aside = Callable[[], AbstractContextManager[object]]
 
 _LOOK = 0.5  # seconds after which to see again whether it is one's turn
@@ -36,9 +36,10 @@ class Whose:
 class Asker:
     """Whom to ask for secrets: the user's callable, else the person at the terminal, else nobody.
 
-    A person is asked for a user's password once for all hosts that are reached by the same way; a
-    callable, which is told the host, once for each: its answers are for that host alone.  The clock
-    of all deadlines stands still meanwhile.  Its mutable state: the answers given.
+    Either is asked for a user's password once for all hosts that are reached by the same way.  A
+    callable, which is told the host, may have a password for each: once these differ, it is asked
+    once for each host, and its answers are for that host alone.  The clock of all deadlines stands
+    still meanwhile.  Its mutable state: the answers given.
 
     Args:
         password: A callable given (host, prompt).
@@ -54,7 +55,7 @@ class Asker:
         self._closed = threading.Event()
         self._turn = threading.RLock()  # held while somebody is asked
         self._changed = threading.Condition()  # guards the next
-        self._answers: defaultdict[object, Answers] = defaultdict(Answers)
+        self._answers: defaultdict[object, Answers] = defaultdict(self._none_yet)
 
     def __repr__(self) -> str:
         return f"<asks {'a callable' if self._password else 'on the terminal'}>"
@@ -96,7 +97,7 @@ class Asker:
     def wait_to_try(self, whose: Whose, who: object, deadline: Deadline) -> bool:
         """Wait until one may try a password; return whether that took any time.
 
-        While none was right, one host at a time does: of what is mistyped the others should hear
+        While none is proven, one host at a time does: of what is mistyped the others should hear
         nothing, for they may all count it against one account, and lock that.
 
         Args:
@@ -104,12 +105,12 @@ class Asker:
             who: Tries it; `has_tried` ends its time.
             deadline: When to give up.
         """
-        answers = self._answers_for(whose)
 
         def may(seconds: float) -> bool:
             with self._changed:
                 return self._changed.wait_for(
-                    lambda: answers.may_try(who, self._clock.now()), min(seconds, _LOOK)
+                    lambda: self._answers_for(whose).may_try(who, self._clock.now()),
+                    min(seconds, _LOOK),
                 )
 
         if may(0.0):
@@ -121,13 +122,13 @@ class Asker:
     def has_tried(self, whose: Whose, who: object) -> None:
         """Whoever may have tried passwords has done so."""
         with self._changed:
-            self._answers[self._shared(whose)].has_tried(who)
+            self._answers_for(whose).has_tried(who)
             self._changed.notify_all()
 
     def known(self, whose: Whose, refused: Collection[str], most: int) -> str | None:
         """Return a password to try that was given already, or None; see `password`."""
         with self._changed:
-            return self._answers[self._shared(whose)].known(refused, whose.host, most)
+            return self._answers_for(whose).known(refused, whose.host, most)
 
     def password(
         self,
@@ -149,22 +150,20 @@ class Asker:
             most: How often to ask.
             deadline: When to give up waiting for one's turn.
         """
-        answers = self._answers_for(whose)
         with self.turn(deadline):
             known = self.known(whose, refused, most)
             wrong = set(refused) - set(doubtful)
             again = _AGAIN if refused and self._password is None else ""
-            return known or self._new(answers, whose.host, again + prompt, wrong, most)
+            return known or self._new(whose, again + prompt, wrong, most)
 
-    def _new(
-        self, answers: Answers, host: Host, prompt: str, wrong: Collection[str], most: int
-    ) -> str | None:
-        for _ in range(most):
-            if not answers.may_ask(most):
-                break
-            answer = self.ask(host, prompt)
+    def _new(self, whose: Whose, prompt: str, wrong: Collection[str], most: int) -> str | None:
+        for _ in range(most if self._password is None else 1):  # a program would say the same
             with self._changed:
-                answers.given(answer)
+                if not self._answers_for(whose).may_ask(whose.host, most):
+                    break
+            answer = self.ask(whose.host, prompt)
+            with self._changed:
+                self._answers_for(whose).given(whose.host, answer)
             if not answer:
                 break
             if answer not in wrong:
@@ -174,17 +173,19 @@ class Asker:
     def was_right(self, whose: Whose, password: str) -> None:
         """A host has taken a password."""
         with self._changed:
-            self._answers[self._shared(whose)].was_right(password)
+            self._answers_for(whose).was_right(whose.host, password)
             self._changed.notify_all()
 
-    def was_wrong(self, whose: Whose) -> None:
+    def was_wrong(self, whose: Whose, password: str) -> None:
         """A host has refused one."""
         with self._changed:
-            self._answers[self._shared(whose)].was_wrong(whose.host)
+            self._answers_for(whose).was_wrong(whose.host, password)
+            self._changed.notify_all()
 
     def is_wrong_elsewhere(self, whose: Whose, most: int) -> bool:
         """Return whether other hosts have refused so many that this one is spared them."""
-        return self._answers_for(whose).are_wrong_elsewhere(whose.host, most)
+        with self._changed:
+            return self._answers_for(whose).are_wrong_elsewhere(whose.host, most)
 
     def say(self, text: str) -> bool:
         """Show something to the person at the terminal; return whether there is one."""
@@ -199,11 +200,11 @@ class Asker:
         self._terminal.close()
 
     def _answers_for(self, whose: Whose) -> Answers:
-        with self._changed:
-            return self._answers[self._shared(whose)]
+        together = self._answers[whose.user, whose.way]
+        return self._answers[whose.host] if together.differ else together
 
-    def _shared(self, whose: Whose) -> object:
-        return whose.user, whose.way if self._password is None else whose.host
+    def _none_yet(self) -> Answers:
+        return Answers(told=self._password is not None)
 
 
 def _told(password: Ask, host: Host, prompt: str) -> str | None:

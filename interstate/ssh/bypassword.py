@@ -74,7 +74,7 @@ class _Asking:
             return
         self._refused.add(password)
         if alone:
-            self._asker.was_wrong(self._whose)
+            self._asker.was_wrong(self._whose, password)
         else:
             self._doubtful.add(password)
 
