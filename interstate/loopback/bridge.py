@@ -7,6 +7,7 @@ other side down, and nothing is buffered here beyond one chunk and the channel's
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import threading
@@ -19,6 +20,7 @@ from paramiko import Channel, SSHException
 from .commands import Commands
 
 _CHUNK = 64 * 1024
+_LOOK = 500  # milliseconds after which to see whether the client of a command that stalls is there
 _LOST = (OSError, EOFError, SSHException)  # what paramiko raises when the other end is no more
 
 
@@ -33,8 +35,8 @@ def run(channel: Channel, line: bytes, environment: Mapping[str, str], commands:
         _fail(channel, error)
         return
     stdin, stdout, stderr = _pipes(process)
-    _thread(_feed, channel, stdin)
-    errors = _thread(_drain, stderr, channel.sendall_stderr)
+    thread(_feed, channel, stdin)
+    errors = thread(_drain, stderr, channel.sendall_stderr)
     _drain(stdout, channel.sendall)
     errors.join()
     status = commands.reap(process)
@@ -45,8 +47,8 @@ def run(channel: Channel, line: bytes, environment: Mapping[str, str], commands:
 
 def forward(channel: Channel, sock: socket.socket) -> None:
     """Join a channel and a socket; return when both directions have ended, or the channel has."""
-    up = _thread(_upload, channel, sock)
-    _thread(_hang_up, channel, sock)
+    up = thread(_upload, channel, sock)
+    thread(_hang_up, channel, sock)
     _copy(sock.recv, channel.sendall)
     with suppress(*_LOST):
         channel.shutdown_write()
@@ -69,16 +71,22 @@ def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object]) -> Non
 
 
 def _feed(channel: Channel, stdin: IO[bytes]) -> None:
+    os.set_blocking(stdin.fileno(), False)
     with stdin:
-        _copy(channel.recv, lambda data: _write_all(stdin.fileno(), data))
+        _copy(channel.recv, lambda data: _write_all(channel, stdin.fileno(), data))
     # What a command no longer wants is thrown away: its client must not stall on it.
     _copy(channel.recv, len)
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
+def _write_all(channel: Channel, fd: int, data: bytes) -> None:
+    """Give a command all of it; not if the client goes while the command takes nothing in."""
+    room, view = select.poll(), memoryview(data)
+    room.register(fd, select.POLLOUT)
     while view:
-        view = view[os.write(fd, view) :]
+        if room.poll(_LOOK):
+            view = view[os.write(fd, view) :]
+        elif channel.closed:
+            raise EOFError
 
 
 def _drain(source: IO[bytes], write: Callable[[bytes], object]) -> None:
@@ -111,7 +119,8 @@ def _fail(channel: Channel, error: OSError) -> None:
         channel.close()
 
 
-def _thread(target: Callable[..., object], *args: object) -> threading.Thread:
-    thread = threading.Thread(target=target, args=args, name=target.__name__, daemon=True)
-    thread.start()
-    return thread
+def thread(target: Callable[..., object], *args: object) -> threading.Thread:
+    """Start a thread, and return it."""
+    started = threading.Thread(target=target, args=args, name=target.__name__, daemon=True)
+    started.start()
+    return started

@@ -105,10 +105,10 @@ class Connection(paramiko.ServerInterface):
         self._sessions[channel.get_id()] = channel
 
     def _run(self, channel: paramiko.Channel, command: bytes) -> None:
-        _start(bridge.run, channel, command, self._environment, self._commands)
+        bridge.thread(bridge.run, channel, command, self._environment, self._commands)
 
     def _forward(self, sock: socket.socket) -> None:
-        _start(bridge.forward, self._opened(), sock)
+        bridge.thread(bridge.forward, self._opened(), sock)
 
     def _opened(self) -> paramiko.Channel:
         """The channel that was just opened; it is there, since this thread put it there."""
@@ -152,7 +152,3 @@ def _ssh_variables(sock: socket.socket) -> dict[str, str]:
         "SSH_CLIENT": f"{client} {client_port} {port}",
         "SSH_CONNECTION": f"{client} {client_port} {address} {port}",
     }
-
-
-def _start(target: Callable[..., None], *args: object) -> None:
-    threading.Thread(target=target, args=args, name=target.__name__, daemon=True).start()
