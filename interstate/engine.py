@@ -10,11 +10,9 @@ release: first what is to be sent, then what users' code may run in.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import os
-import queue
 import signal
 import threading
 import time
@@ -32,6 +30,7 @@ from .logs import Logs
 from .messages import Arrived, Away, Back, Down, Message, Up
 from .outcome import settle
 from .pool import Pool
+from .posted import Posted
 from .remote import wire
 from .settings import Settings
 from .shipment import shipment
@@ -39,8 +38,6 @@ from .shipment import shipment
 KILL, TERMINATE = signal.SIGKILL, signal.SIGTERM  # how calls can be ended with their executor
 _REVOKING = 2.0  # seconds that a host may take to say whether a call has started
 _LONGEST = 3600.0  # seconds that the engine waits at once
-
-Task = Callable[[], list[events.Event] | None]  # of the engine's thread
 
 _log = logging.getLogger("interstate")
 
@@ -56,12 +53,13 @@ class Engine:
 
     def __init__(self, hosts: Sequence[Host], settings: Settings) -> None:
         self._settings = settings
-        self._inbox: queue.SimpleQueue[int | events.Event | Task] = queue.SimpleQueue()
+        self._inbox = Posted()
         self._lock = threading.Lock()  # guards the Pool and _calls
         self.pool = Pool(len(hosts), settings.reach.patience.reconnect, settings.min_hosts)
         self._wake: float | None = None  # when the Pool wants a Tick
         self._calls: dict[int, Call] = {}
         self._numbers = itertools.count(1)
+        self._told: dict[int, int] = {}  # host -> its workers, until it says that it has its CONFIG
         self._clocks: dict[int, float] = {}  # host -> how far its clock is behind ours, seconds
         self._logs = Logs(settings.forward_logs)
         self._last_signal = int(KILL)
@@ -180,20 +178,8 @@ class Engine:
         self.fleet.abandon(KILL, _REVOKING)
 
     def _posted(self) -> list[events.Event]:
-        """Wait for what is posted, or due, and return all that is; do the tasks."""
-        happened: list[events.Event] = []
-        with contextlib.suppress(queue.Empty):
-            item = self._inbox.get(timeout=self._until_due())
-            while True:
-                if isinstance(item, int):
-                    events.add_submitted(happened, item)
-                elif isinstance(item, tuple):
-                    happened.append(item)
-                else:
-                    happened += item() or ()
-                if self._inbox.empty():
-                    break
-                item = self._inbox.get()
+        """Wait for what is posted, or due, and return all that is."""
+        happened = self._inbox.take(self._until_due())
         if self._wake is not None and time.monotonic() >= self._wake:
             happened.append(events.Tick())
         return happened
@@ -390,16 +376,19 @@ class Engine:
         self._clocks[host] = time.time() - up.hello.time
         self._logs.forget(host)
         config = self._settings.config_for(self.fleet.hosts[host], *up)
+        self._told[host] = workers
         self.fleet[host].send(wire.encode(wire.CONFIG, 0, config))
-        self._inbox.put(events.Up(host, workers))
-        self.fleet.note_workers(host, workers)  # who waited for it submits after the Up
 
     def _down(self, host: int, message: Down) -> None:
+        self._told.pop(host, None)
         self.fleet.note_workers(host, 0)
         self._inbox.put(events.Down(host, message.error, message.unsent))
 
     def _arrived(self, host: int, frames: list[wire.Frame]) -> None:
         news = self._arrivals.read(host, frames)
+        if host in self._told:
+            self._inbox.put(events.Up(host, workers := self._told.pop(host)))
+            self.fleet.note_workers(host, workers)  # who waited for it submits after the Up
         if news.happened:
             self._step(news.happened, news.outcomes)
             if self.pool.finished:

@@ -114,6 +114,8 @@ class HostNews:
     # ------------------------------------------------------------------- under the lock
 
     def _note_up(self, host: int) -> None:
+        if host in self._away:
+            self._note_back(host)
         self._up.add(host)
         if host not in self._connected:
             self._connected[host] = True

@@ -27,7 +27,7 @@ from .errors import (
 )
 from .hosts import Host
 from .messages import Arrived, Away, Back, Deliver, Down, Up
-from .noagent import too_late
+from .noagent import in_short, too_late
 from .pauses import pauses
 from .remote import wire
 from .tracebacks import without_frames
@@ -37,8 +37,10 @@ BEAT_CHECKS = 3  # how often in a heartbeat `tick` is to be called
 _IDLE_BLOBS = 1 / 8  # of a host's memory, for blobs that no call uses at the time
 _FAREWELL = 0.7  # seconds that an agent may take to end what runs there, and itself
 _VISIT = 1.0  # seconds for an attempt to end it by another way, when it does not hear us
-_FIRST_ATTEMPT = 3.0  # seconds that the first attempt to get back to a host may take
+_FIRST_ATTEMPT = 3.0  # seconds that the first attempt to get back to a host may take, at least
+_UNUSUAL = 4  # times what it takes others: so long it may take as well
 _PAUSES = 0.1, 5.0  # seconds between attempts: the first and the longest
+_MORE, _FEW = 10, 3  # attempts to start an agent where connections are lost; some, if it takes long
 
 
 Equip = Callable[[int, Host, boot.Hello, boot.Start, boot.Stream], Sequence[str]]
@@ -68,7 +70,7 @@ class Link:
         open_stream: Runs a line at the host's login, by a deadline, and returns its byte stream.
         start: How to start the agent.
         patience: How long things may take.
-        turn: Held while opening, so that not all hosts open at once.
+        turn: Held while opening, so that few do at once; says how long it takes others, seconds.
         deliver: Told of what happens.
         equip: Gives the host what calls import, and returns the folders over there.
     """
@@ -81,7 +83,7 @@ class Link:
         open_stream: Callable[[Host, str, float], boot.Stream],
         start: boot.Start,
         patience: Patience,
-        turn: contextlib.AbstractContextManager[object],
+        turn: contextlib.AbstractContextManager[float],
         deliver: Deliver,
         equip: Equip = lambda *_: (),
     ) -> None:
@@ -104,10 +106,12 @@ class Link:
         self._door = b""  # where the agent can be brought another channel
         self._decoder = wire.Decoder(wire.LONGEST)
         self._received = 0  # bytes
+        self._greeting = 0  # of these were the HELLO; who has said no more was given no calls
         self._acknowledged = 0  # of these
         self._heard = self._said = time.monotonic()
         self._written = 0  # what the writer had written then
         self._attempts = 0  # to get back to the agent
+        self._back_by = 0.0  # the time; not put off while it says nothing but HELLO
         self._receiving: threading.Thread | None = None  # the one that frames are handled on
         self._thread = threading.Thread(
             target=self._run, name=f"interstate {host} link", daemon=True
@@ -243,52 +247,55 @@ class Link:
                 self._dismiss()
             if self._over or self._closing.is_set() or not self._patience.reconnect:
                 break
-            stream, more = self._reopen(stream)
+            stream, more = self._reopen()
         return HostLost(self._say("the connection was lost"), self.host)
 
-    def _open(self) -> tuple[boot.Stream | None, bytes]:
+    def _open(self, more: int = _MORE) -> tuple[boot.Stream | None, bytes]:
         """Connect and start the agent; no stream when the link was closed meanwhile."""
-        stream, up, more = self._start_agent()
-        hello = up.hello
-        idle_blobs = int(hello.memory * _IDLE_BLOBS)
+        stream, up, rest = self._start_agent(more)
+        idle_blobs = int(up.hello.memory * _IDLE_BLOBS)
         writer = Writer(stream, idle_blobs, f"interstate {self.host} writer")
         writer.thread.start()
-        self._door = hello.door
+        self._door = up.hello.door
         self._heard = self._said = time.monotonic()
         with self._lock:
             if not self._over:
                 self._writer, self._opening = writer, False
                 self._deliver(self.index, up)
-        if self._writer is None:  # closed just now: an Up must not follow the Down
+        if self._writer is not writer:  # closed just now: an Up must not follow the Down
             writer.close()
             return None, b""
-        return stream, more
+        return stream, rest
 
-    def _start_agent(self, again: int = 3) -> tuple[boot.Stream, Up, bytes]:
-        """Connect, and equip the host; again, so often, if the connection was lost meanwhile."""
-        try:
-            with self._turn:
-                if self._over:
-                    raise HostLost(self._say("closed while it was not connected"), self.host)
-                deadline = time.monotonic() + self._patience.connect
-                stream = self._connect(deadline)
-                deadline = max(deadline, time.monotonic() + self._patience.connect / 2)  # one typed
-                with boot.closed_after(deadline - time.monotonic(), stream):
-                    hello, more = self._boot(stream, deadline)
-            begun = time.monotonic()
-            path = self._equip(self.index, self.host, hello, self._start, stream)
-        except (BootError, PackagesError) as error:
-            late = isinstance(error, BootError) and time.monotonic() >= deadline
-            if late or not again or not stream.lost:
-                raise
-        else:
-            if not again or not stream.lost:
-                hello = hello._replace(time=hello.time + time.monotonic() - begun)
-                return stream, Up(hello, path), more
-        stream.close()
-        return self._start_agent(again - 1)
+    def _start_agent(self, more: int) -> tuple[boot.Stream, Up, bytes]:
+        """Connect, and equip the host; so often more, if the connection is lost meanwhile."""
+        end = time.monotonic() + self._patience.connect
+        for attempt, pause in enumerate(pauses(*_PAUSES)):
+            last = attempt >= (_FEW if time.monotonic() >= end else more)
+            try:
+                with self._turn:
+                    if self._over:
+                        raise HostLost(self._say("closed while it was not connected"), self.host)
+                    deadline = time.monotonic() + self._patience.connect
+                    stream = self._connect(deadline)
+                    deadline = max(deadline, time.monotonic() + self._patience.connect / 2)  # typed
+                    with boot.closed_after(deadline - time.monotonic(), stream):
+                        hello, rest = self._boot(stream, deadline)
+                begun = time.monotonic()
+                path = self._equip(self.index, self.host, hello, self._start, stream)
+            except (BootError, PackagesError) as error:
+                late = isinstance(error, BootError) and time.monotonic() >= deadline
+                if late or last or not stream.lost:
+                    raise
+            else:
+                if last or not stream.lost:
+                    hello = hello._replace(time=hello.time + time.monotonic() - begun)
+                    return stream, Up(hello, path), rest
+            self._closing.wait(pause)
+        raise AssertionError("the last attempt is the last")
 
     def _connect(self, deadline: float) -> boot.Stream:
+        self.hang_up()  # the one before led to nothing, or was lost
         stream = self._open_stream(self.host, self._start.command, deadline)
         with self._lock:
             self._stream = stream
@@ -298,60 +305,72 @@ class Link:
 
     def _boot(self, stream: boot.Stream, deadline: float) -> tuple[boot.Hello, bytes]:
         try:
-            hello, self._received, more = boot.await_hello(stream, self._start)
+            hello, self._greeting, more = boot.await_hello(stream, self._start)
         except (boot.NoAgentError, OSError) as obstacle:
             why: Exception = obstacle
             if time.monotonic() >= deadline:
                 why = too_late(self._patience.connect, getattr(obstacle, "said", b""))
-            raise BootError(self._say(str(why)), self.host, _in_short(why)) from None
+            raise BootError(self._say(str(why)), self.host, in_short(why)) from None
+        self._received = self._greeting
         return hello, more
 
     # ------------------------------------------------------------------- a lost connection
 
-    def _reopen(self, lost: boot.Stream) -> tuple[boot.Stream, bytes]:
+    def _reopen(self) -> tuple[boot.Stream | None, bytes]:
         """Get back to the agent, in time; raises a HostError when that fails."""
-        end = time.monotonic() + self._patience.reconnect
+        if self._received > self._greeting or not self._back_by:
+            self._back_by = time.monotonic() + self._patience.reconnect
         silent = time.monotonic() - self._heard > 2 * self._patience.heartbeat  # one is missing
         why = "it has fallen silent" if silent else "the connection was lost"
         with self._lock:
             if self._closing.is_set():
                 raise HostLost(self._say(f"{why} as it was closed"), self.host)
             self._opening = True
-        lost.close()
-        self._deliver(self.index, Away(why))
+            self._deliver(self.index, Away(why))
         for attempt, pause in enumerate(pauses(*_PAUSES)):
             try:
-                return self._try_again(_FIRST_ATTEMPT * 2 ** min(attempt, 10), end)
+                return self._come_back(_FIRST_ATTEMPT * 2 ** min(attempt, 10))
             except boot.AgentGoneError:
                 gone = self._say(f"{why}, and then its agent had ended")
                 raise HostLost(gone, self.host) from None
             except (AuthenticationError, HostKeyError):
                 raise
             except (HostError, boot.NoAgentError, OSError) as obstacle:
-                left = end - time.monotonic()
+                left = self._back_by - time.monotonic()
                 if left <= 0 or self._closing.wait(min(pause, left)):
                     raise self._given_up(why, obstacle) from obstacle
         raise AssertionError("there is always another attempt")
 
-    def _try_again(self, seconds: float, end: float) -> tuple[boot.Stream, bytes]:
-        self._attempts += 1
-        attempt = self._attempts
-        with self._turn:
-            stream = self._connect(min(end, time.monotonic() + seconds))
-            with boot.closed_after(end - time.monotonic(), stream):
-                patience = min(wire.BEATS * self._patience.heartbeat, self._patience.reconnect)
-                count, more = boot.resume(
-                    stream, self._start, self._door, (self._received, attempt), patience
-                )
-                if self._writer is not None:
-                    self._writer.resume(stream, count)
-        self._acknowledged = self._received
-        self._heard = time.monotonic()
+    def _come_back(self, seconds: float) -> tuple[boot.Stream | None, bytes]:
+        """Have the agent back, or another one if it was lost before it knew that it is to wait."""
+        try:
+            stream, more = self._try_again(seconds)
+        except boot.AgentGoneError:
+            if self._received > self._greeting:
+                raise
+            if self._writer is not None:
+                self._writer.close()
+            return self._open(0)
+        self._acknowledged, self._heard = self._received, time.monotonic()
         with self._lock:
             if self._over:  # closed just now: nothing may follow the Down
                 raise HostLost(self._say("closed while it was not connected"), self.host)
             self._opening = False
             self._deliver(self.index, Back())
+        return stream, more
+
+    def _try_again(self, seconds: float) -> tuple[boot.Stream, bytes]:
+        self._attempts += 1
+        with self._turn as usual:  # on a busy computer that takes longer than at other times
+            seconds = max(seconds, min(_UNUSUAL * usual, self._patience.reconnect / 4))
+            stream = self._connect(min(self._back_by, time.monotonic() + seconds))
+            with boot.closed_after(self._back_by - time.monotonic(), stream):
+                patience = min(wire.BEATS * self._patience.heartbeat, self._patience.reconnect)
+                count, more = boot.resume(
+                    stream, self._start, self._door, (self._received, self._attempts), patience
+                )
+                if self._writer is not None:
+                    self._writer.resume(stream, count)
         return stream, more
 
     def _dismiss(self) -> None:
@@ -363,9 +382,8 @@ class Link:
                 boot.dismiss(stream, self._start, self._door, _VISIT)
 
     def _given_up(self, why: str, obstacle: Exception) -> HostLost:
-        limit = f"{self._patience.reconnect:g} s"
-        what = f"{why}, and there was no way back within {limit}"
-        reason = f"{what}: {_in_short(obstacle)}"
+        what = f"{why}, and there was no way back within {self._patience.reconnect:g} s"
+        reason = f"{what}: {in_short(obstacle)}"
         return HostLost(self._say(f"{what}: {obstacle}"), self.host, reason)
 
     # -------------------------------------------------------------------------- what comes
@@ -400,9 +418,3 @@ class Link:
 
     def _say(self, what: str) -> str:
         return f"{self.host} ({self.way}): {what}"
-
-
-def _in_short(obstacle: Exception) -> str:
-    if isinstance(obstacle, boot.NoAgentError):
-        return obstacle.what
-    return obstacle.reason if isinstance(obstacle, HostError) else str(obstacle)

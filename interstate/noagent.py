@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from .errors import HostError
+from .printable import printable
 
 _LONGEST, _MOST_LINES = 2000, 20  # characters and lines of what was printed that are shown
-_UNSEEN = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")  # what a terminal would obey
 
 TRY = "`ssh HOST echo hello` should print hello, and nothing after it."
 NOT_RUN = (
@@ -40,7 +40,7 @@ class NoAgentError(Exception):
     def __init__(self, what: str, said: bytes | None = None, advice: str = "") -> None:
         text = _shown(said or b"")
         silent = ", and it printed nothing" if said is not None and not text else ""
-        self.what = f"{what}{silent}"
+        self.what = f"{printable(what)}{silent}"  # it may have words of whoever answered
         self.said = said or b""
         self.advice = advice
         self.printed = f"\nThe last that it printed:\n{text}" if text else ""
@@ -57,8 +57,15 @@ def too_late(seconds: float, said: bytes) -> NoAgentError:
     return NoAgentError(f"we are logged in, and no agent came up within {seconds:g} s", said, LATE)
 
 
+def in_short(obstacle: Exception) -> str:
+    """What was in the way to an agent, in words that are the same for every host."""
+    if isinstance(obstacle, NoAgentError):
+        return obstacle.what
+    return obstacle.reason if isinstance(obstacle, HostError) else str(obstacle)
+
+
 def _shown(said: bytes) -> str:
     """The end of what was printed, without what would make a terminal do things."""
     text = said[-_LONGEST:].decode(errors="replace").replace("\r", "")
-    lines = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text).strip().split("\n")
+    lines = printable(text, "\N{REPLACEMENT CHARACTER}").strip().split("\n")
     return "\n".join(lines[-_MOST_LINES:])

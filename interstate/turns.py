@@ -13,6 +13,8 @@ _LEARN = 0.2  # how much one that is done counts against those before it
 class Turns:
     """Some places, to be held in with-statements; each thread holds one at most.
 
+    A with-statement's `as` is how long it takes others, seconds; 0 while nobody was done.
+
     Its mutable state: who is inside, since when, and how long it took those who are done.
 
     Args:
@@ -26,12 +28,13 @@ class Turns:
         self._late: dict[int, float] = {}  # likewise, of those whose places are free again
         self._usual = 0.0  # seconds
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> float:
         with self._changed:
             while self._taken():
                 oldest = next(iter(self._since.values()))
                 self._changed.wait(oldest + self._long() - time.monotonic())
             self._since[threading.get_ident()] = time.monotonic()
+            return self._usual
 
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         thread = threading.get_ident()

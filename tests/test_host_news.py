@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from interstate import output
+from interstate import hostnews, output
 from interstate.boot import Hello
 from interstate.errors import HostLost
 from interstate.hostnews import HostNews
@@ -127,6 +127,19 @@ def test_hosts_that_are_away_for_different_reasons_or_ways_are_told_apart(
     ]
 
 
+def test_a_host_with_another_agent_is_there_again(caplog: pytest.LogCaptureFixture) -> None:
+    """And so keeps none waiting that are told of as back."""
+    caplog.set_level(logging.INFO)
+    told = Told(2)
+    told.up(0, 1)
+    for host in range(2):
+        told.news.note(host, Away("the connection was lost"))
+    told.news.note(0, Back())
+    told.up(1)
+    told.tell()
+    assert "2 hosts are there again: node-[01-02]" in caplog.messages
+
+
 def test_the_last_that_is_told_of_a_host_is_how_it_is(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "interstate")
     told = Told(3)
@@ -145,7 +158,10 @@ def test_the_last_that_is_told_of_a_host_is_how_it_is(caplog: pytest.LogCaptureF
     assert caplog.messages[2:] == ["node-03: it is there again"]
 
 
-def test_hosts_that_come_back_one_by_one_are_one_record(caplog: pytest.LogCaptureFixture) -> None:
+def test_hosts_that_come_back_one_by_one_are_one_record(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hostnews, "_LONGEST", 1000.0)
     caplog.set_level(logging.INFO, "interstate")
     told = Told(4)
     told.up(0, 1, 2, 3)

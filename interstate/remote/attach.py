@@ -24,6 +24,8 @@ _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
 def attach(errand: dict[str, Any]) -> NoReturn:
     """Hand over the channel, and stay until the agent has no more use for it; then exit.
 
+    Where the agent prefers another channel to this one, nothing is said.
+
     Args:
         errand: "door": the agent's socket; "errand": what to tell it; "channel": the descriptors
             to hand over; "patience": how long it may take to answer, seconds; "gone": what to say
@@ -32,11 +34,13 @@ def attach(errand: dict[str, Any]) -> NoReturn:
     try:
         way = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         way.settimeout(errand["patience"])
-        if _hand_over(way, errand):
+        agent = _agent_behind(way, errand["door"])
+        taken = _hand_over(way, agent, errand) if agent else None
+        if taken:
             _let_go_of_the_channel()
             way.settimeout(None)
             way.recv(1)
-        else:
+        elif taken is None:
             os.write(1, errand["gone"])
     finally:
         os._exit(0)
@@ -48,22 +52,29 @@ def _let_go_of_the_channel() -> None:
         os.dup2(null, descriptor)
 
 
-def _hand_over(way: socket.socket, errand: dict[str, Any]) -> bool:
-    """Whether the agent has the channel.  One that does not answer is ended: nobody else can."""
-    agent = 0
+def _agent_behind(way: socket.socket, door: bytes) -> int:
+    """Connect to an agent; return its process id, or 0 if it is gone."""
     try:
-        way.connect(errand["door"])
-        credentials = way.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        pid, user, _ = _CREDENTIALS.unpack(credentials)
-        if user != os.geteuid():
-            return False  # whoever that is, it has taken the name of an agent that is gone
-        agent = pid
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, errand["channel"])]
+        way.connect(door)
+    except ConnectionRefusedError:  # nobody is behind that door
+        return 0
+    credentials = way.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _ = _CREDENTIALS.unpack(credentials)
+    return pid if user == os.geteuid() else 0  # else somebody has taken the name of who is gone
+
+
+def _hand_over(way: socket.socket, agent: int, errand: dict[str, Any]) -> bool | None:
+    """Whether the agent has the channel; None: it did not answer, so it is ended: nobody else can.
+
+    Who is turned away learns no more: it may be that a later one was there before it, or that the
+    agent has ended just now, as the next one will find.
+    """
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, errand["channel"])]
+    try:
         way.sendmsg([errand["errand"]], rights if errand["channel"] else [])
         return bool(way.recv(1))
     except socket.timeout:
-        if agent:
-            os.kill(agent, 9)
+        os.kill(agent, 9)
+        return None
     except OSError:
-        pass  # nobody is behind that door
-    return False
+        return False

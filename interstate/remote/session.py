@@ -67,6 +67,7 @@ class Session:
         self._ack_due = float("inf")
         self._heartbeat = _AT_FIRST
         self._reconnect = 0.0
+        self._configured = False
         self._lost = 0.0  # when the channel was
         self._way: socket.socket | None = None  # to the process that the channel came by
         self._guest: socket.socket | None = None  # one that brings a channel
@@ -80,8 +81,14 @@ class Session:
         self._use(source, sink)
 
     def configure(self, heartbeat: float, reconnect: float) -> None:
-        """Set how often each end is heard of at least, and how long a channel may be missing."""
-        self._heartbeat, self._reconnect = heartbeat, reconnect
+        """Set how often each end is heard of at least, and how long a channel may be missing.
+
+        The other end is told at once that it is: if the channel is lost before, we end with it, and
+        nothing may have been given to us.
+        """
+        self._heartbeat, self._reconnect, self._configured = heartbeat, reconnect, True
+        self._acknowledge()
+        self.flush()
         self.due = 0.0
 
     def close(self) -> None:
@@ -130,7 +137,9 @@ class Session:
             return
         self._heard = time.monotonic()
         self._received += len(data)
-        if self._received - self._acknowledged >= wire.SURE:
+        if not self._configured:
+            pass  # an answer says that we are
+        elif self._received - self._acknowledged >= wire.SURE:
             self._acknowledge()
         elif self._ack_due == float("inf"):
             self._ack_due = self._heard + SOON

@@ -40,12 +40,14 @@ class Packets(Packetizer):
         heard: The last line that came before the handshake, or as much of it as came.
         unanswered: How many questions of ours the server has left without an answer.
         latest: When it last said something, as `time.monotonic()` counts.
+        broken: Whether it was found, by who reads or who writes, that the connection is gone.
         silence: Called when nothing came for as long as the wire waits.
     """
 
     heard = ""
     unanswered = 0
     latest = -math.inf
+    broken = False
     silence: Callable[[], None] | None = None
     _before = 0
     _lifetime, _end = 0, math.inf  # of the keys: seconds, and when they are over
@@ -76,8 +78,19 @@ class Packets(Packetizer):
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         if n > _LARGEST:
             raise paramiko.SSHException("what it says after its greeting is no SSH")
-        data: bytes = super().read_all(n, check_rekey)
+        try:
+            data: bytes = super().read_all(n, check_rekey)
+        except (EOFError, OSError):
+            self.broken = True
+            raise
         return data
+
+    def write_all(self, out: Any) -> None:
+        try:
+            super().write_all(out)
+        except EOFError:  # what it says of every failure
+            self.broken = True
+            raise
 
     def readline(self, timeout: float) -> str:
         data: bytes = inside(self)._Packetizer__remainder
@@ -112,7 +125,7 @@ def no_handshake(
     if isinstance(transport.wire, Command):
         return _no_command(transport.wire, heard)
     if not transport.heard.startswith("SSH-"):
-        return _no_greeting(transport.heard, heard, error)
+        return _no_greeting(transport.heard, heard)
     if transport.heard.startswith("SSH-1.") and not transport.heard.startswith("SSH-1.99"):
         return WayError(
             ConnectError,
@@ -158,12 +171,13 @@ def _no_command(command: Command, heard: str) -> WayError | BusyError:
     return WayError(
         ConnectError,
         f"its ProxyCommand led to no SSH server{heard}: {complaint or 'it ended without a word'}",
-        "Try that command in a shell: it should greet with `SSH-2.0-…`.",
+        "Try that command in a shell: it should greet with `SSH-2.0-…`, and ask nothing, for here "
+        "it has no terminal. A ProxyJump in place of `ssh -W` may ask.",
         "its ProxyCommand led to no SSH server",
     )
 
 
-def _no_greeting(line: str, heard: str, error: Any) -> WayError | BusyError:
+def _no_greeting(line: str, heard: str) -> WayError | BusyError:
     """A server that says why it turns us away is busy; any other that says something is no sshd."""
     if not line or (_BUSY.search(line) and not _OTHERS.match(line)):
         return BusyError(f"it hung up before it greeted us{heard}")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,11 +22,12 @@ from ..hosts import Host
 from .deadline import Deadline
 from .settings import Settings
 from .transport import Transport
-from .trouble import BusyError, WayError
+from .trouble import BusyError, HopLostError, WayError
 
 Chain = tuple[Host, ...]
 SHARE = 128  # hosts that share a connection to their hop
 REFUSED = 30.0  # seconds that a hop is not asked again which lets us in by none of our keys
+LOST = 0.5  # seconds that a hop is not asked again that was there, and is not there now
 _LONGEST = 32  # hops; a longer chain is a loop in which no host is named twice
 _ANY = Host("any")
 _Identity = tuple[Settings, ...]
@@ -51,12 +52,16 @@ class _Opening(NamedTuple):
         return self.future.result() if there and self.future.result().is_active() else None
 
 
+class _HopError(WayError):
+    """What is wrong with a hop, which its error names."""
+
+
 class Hops:
     """The connections to hops, by what holds for the hops on the way to them and for themselves.
 
     Two names of one hop are one, if user, port, keys and all else are the same.  Its mutable
-    state: the connections, which hosts there are behind each hop, which hops have but one, and
-    which have refused us just now.
+    state: the connections, which there were before, which hosts there are behind each hop, which
+    hops have but one, and which have refused us, or were not there, just now.
 
     Args:
         via: The hops to go over instead of a host's own ProxyJump.
@@ -77,6 +82,7 @@ class Hops:
         self._open: dict[tuple[_Identity, int], _Opening] = {}
         self._behind: defaultdict[_Identity, dict[Host, int]] = defaultdict(dict)
         self._single: set[_Identity] = set()
+        self._reached: set[tuple[_Identity, int]] = set()
         self._refused: dict[tuple[_Identity, int], float] = {}  # until when that holds for all
 
     def chain(self, host: Host) -> Chain:
@@ -121,8 +127,8 @@ class Hops:
             return self._shared((hops, number), chain, deadline.within(deadline.remaining() / 2))
         except (WayError, BusyError) as error:
             _log.info("all hosts behind %s share its one connection: %s", chain[-1], error)
-        if first.is_active():  # else it is the hop that was lost
-            with self._lock:
+        with self._lock:
+            if first.is_active() and (hops, number) not in self._reached:  # else the hop was lost
                 self._single.add(hops)
         return first
 
@@ -157,6 +163,10 @@ class Hops:
             try:
                 return _outcome(opening.future, chain[-1], deadline)
             except WayError as error:
+                with self._lock:
+                    was_there = (key[0], 0) in self._reached
+                if error.kind is ConnectError and was_there:
+                    raise HopLostError(error.reason) from error  # it was there: it may start again
                 if error.kind is not ConnectError or opening.seconds >= deadline.seconds:
                     raise  # else there was less time for it than we have
 
@@ -168,33 +178,32 @@ class Hops:
         deadline: Deadline,
     ) -> None:
         try:
-            future.set_result(self._connect(chain[-1], chain[:-1], deadline))
+            transport = self._connect(chain[-1], chain[:-1], deadline)
+            with self._lock:
+                self._reached.add(key)
+            future.set_result(transport)
         except BaseException as error:
-            if isinstance(error, WayError) and error.kind is AuthenticationError:
-                with self._lock:  # who is refused once for each host is soon barred
-                    self._refused[key] = time.monotonic() + REFUSED
+            refused = isinstance(error, WayError) and error.kind is AuthenticationError
+            with self._lock:  # who is refused once for each host is soon barred
+                if refused or key in self._reached:
+                    self._refused[key] = time.monotonic() + (REFUSED if refused else LOST)
             future.set_exception(error)  # those who wait get it, too; the next one tries again
             if not isinstance(error, Exception):
                 raise
 
 
 def _outcome(future: Future[Transport], hop: Host, deadline: Deadline) -> Transport:
-    def settled(timeout: float) -> bool:
-        try:
-            return future.exception(timeout) is None or True
-        except TimeoutError:
-            return False
-
-    if not deadline.until(settled):
-        raise BusyError(f"the connection to its hop {hop} was not there in time")
+    if not deadline.until(lambda seconds: bool(wait([future], seconds).done)):
+        raise HopLostError(f"the connection to its hop {hop} was not there in time")
     error = future.exception()
     if error is None:
         return future.result()
     if isinstance(error, WayError):
-        what = f"its hop {hop} cannot be used: {error.what}"
-        reason = f"its hop {hop} cannot be used: {error.reason}"
-        raise WayError(error.kind, what, error.advice, reason) from error
-    raise WayError(
+        what, reason = error.what, error.reason
+        if not isinstance(error, _HopError):  # else a hop before it is bad, which is to be named
+            what, reason = (f"its hop {hop} cannot be used: {text}" for text in (what, reason))
+        raise _HopError(error.kind, what, error.advice, reason) from error.__cause__
+    raise _HopError(
         ConnectError, f"its hop {hop} cannot be used: {error!r}", "Try again."
     ) from error
 

@@ -12,7 +12,7 @@ import paramiko
 
 from ..errors import AuthenticationError, ConnectError
 from ..hosts import Host
-from .asking import Asker, Whose
+from .asking import NOBODY, Asker, Whose
 from .bykey import METHOD, ByKey
 from .bypassword import ByAnswers, ByPassword
 from .deadline import Deadline
@@ -21,12 +21,25 @@ from .methods import Methods
 from .settings import Settings
 from .transport import Transport
 from .trial import Trial
-from .trouble import BusyError, WayError
+from .trouble import BusyError, HungUpError, WayError
 
 _ONE_KEY = (
     "It allows few attempts: name the right key with IdentityFile, and set IdentitiesOnly yes, "
     "in ssh_config; or use Host.identity_file, which is the only key tried."
 )
+_RIGHT_KEY = (
+    "Check the user's name, name the right key (Host.identity_file, or IdentityFile in ssh_config) "
+    "or have it in an ssh-agent, or pass password=."
+)
+_ASK = (
+    "Run this where there is a terminal to ask on, or have SSH_ASKPASS name a program that asks, "
+    "or pass password=."
+)
+_UNLOCK = (
+    "Give the key's passphrase on a terminal, or have it in an ssh-agent (see `ssh-add`), "
+    "or pass password=."
+)
+_TYPED = "Check the user's name, and the password, or the code, that it wants."
 
 
 class Login:
@@ -116,25 +129,48 @@ class Login:
     def _refused(self) -> WayError:
         unused = f"; not used: {self._trial.unused}" if self._trial.unused else ""
         allowed = ", ".join(self._handler.allowed or ["nothing that it names"])
-        short = "nothing we have was accepted" if self._trial.tried else "there was no key to offer"
         return WayError(
             AuthenticationError,
             f"{self._trial.settings.user} could not log in: {self._trial.offer}{unused}; "
             f"the server allows {allowed}",
-            "Check the user's name, name the right key (Host.identity_file, or IdentityFile in "
-            "ssh_config) or have it in an ssh-agent, or pass password=.",
-            f"could not log in: {short}",
+            self._advice(),
+            f"could not log in: {self._in_short()}",
         )
+
+    def _in_short(self) -> str:
+        trial = self._trial
+        short = "nothing we have was accepted" if trial.tried else "there was no key to offer"
+        if self._is_locked():
+            short = "a key's passphrase was not given"
+        elif trial.taken:
+            short = f"the server accepted {' and '.join(trial.taken)}, and wants more"
+        return f"{short}, and there is nobody to ask" if NOBODY in trial.unused else short
+
+    def _is_locked(self) -> bool:
+        """Whether all that is wrong may be that nobody has unlocked a key."""
+        return bool(self._trial.unsigned) or (self._trial.locked and not self._trial.tried)
+
+    def _advice(self) -> str:
+        if self._is_locked():
+            return _UNLOCK
+        if METHOD in (self._handler.allowed or [METHOD]) or self._trial.settings.batch:
+            return _RIGHT_KEY
+        return _ASK if NOBODY in self._trial.unused else _TYPED
 
     def _hung_up(self, error: Exception) -> Exception:
         farewell = self._transport.farewell
         if not farewell and (self._trial.asked or self._handler.allowed is None):
-            return BusyError(f"the connection ended before we could log in: {error!r}")
-        return WayError(
+            plainly = isinstance(error, EOFError | ConnectionError)  # which of them is by chance
+            why = "" if plainly else f": {error!r}"
+            return BusyError(f"the connection ended before we could log in{why}")
+        why = farewell or str(error) or "it gave no reason"
+        refused = WayError if farewell else HungUpError
+        return refused(
             AuthenticationError,
-            f"the server hung up while {self._trial.settings.user} was logging in: "
-            f"{farewell or str(error) or 'it gave no reason'} ({self._trial.offer})",
+            f"the server hung up while {self._trial.settings.user} was logging in: {why} "
+            f"({self._trial.offer})",
             _ONE_KEY if len(self._trial.tried) > 1 else "Its log says why.",
+            f"the server hung up while we were logging in: {why}",
         )
 
     def _silent(self) -> WayError:

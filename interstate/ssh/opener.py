@@ -38,7 +38,7 @@ from .resolving import resolve
 from .settings import Settings, names, settle
 from .stream import Stream
 from .transport import Transport, check_size
-from .trouble import BusyError, WayError
+from .trouble import BusyError, HopLostError, HungUpError, WayError
 from .wires import ALIVE, Command, Socket, Wire, handed_over, is_local, tunnel
 
 _FILES_OF_COMMAND, _FILES_OF_COMMAND_STARTING = 2, 3  # a ProxyCommand's: see wires
@@ -47,8 +47,8 @@ _FILES_OF_COMMAND, _FILES_OF_COMMAND_STARTING = 2, 3  # a ProxyCommand's: see wi
 class SSH:
     """Opens ways to hosts; any number of threads may, at once.
 
-    Its mutable state: settings found so far, how servers let us in, transports alive, hops (in
-    Hops), keys (in Keyring), known hosts (in KnownHosts).
+    Its mutable state: settings found so far, how servers let us in, what is to be ended by `close`,
+    hops (in Hops), keys (in Keyring), known hosts (in KnownHosts).
 
     Args:
         via: Hops to go over, in order; they stand in for a host's own ProxyJump.
@@ -82,6 +82,7 @@ class SSH:
         self._lock = threading.Lock()
         self._settled: dict[Host, Settings] = {}
         self._met: dict[Host, Met] = {}
+        self._let_in: set[Host] = set()
         self._alive: weakref.WeakSet[Transport] = weakref.WeakSet()
         self._dialled: weakref.WeakSet[Socket] = weakref.WeakSet()
         self._closed = threading.Event()
@@ -247,14 +248,17 @@ class SSH:
                 login = Login(transport, settings, self._keyring, self._asker, deadline, chain)
                 login.run()
                 met.method, met.key = login.accepted
+                self._let_in.add(settings.host)
                 transport.repeatable = login.needs_nobody
             transport.environment = settings.environment
             transport.renew_keys(*settings.rekeying)
             transport.settle_down(settings.alive_interval, settings.alive_count)
-        except WayError as error:
+        except (WayError, BusyError) as error:
             transport.close()
             if transport.cut and not self._closed.is_set():
-                raise BusyError("the hop before it was lost") from error
+                raise HopLostError("the hop before it was lost") from error
+            if isinstance(error, HungUpError) and settings.host in self._let_in:
+                raise BusyError(error.what) from error
             raise
         except BaseException:
             transport.close()
@@ -276,7 +280,7 @@ class SSH:
             hop = self._hops.transport(chain, settings.host, deadline)
             return tunnel(hop, settings, deadline)
         if settings.command and settings.passed:
-            return handed_over(settings.command, deadline)
+            return handed_over(settings.command, deadline, self._remember)
         if settings.command:
             return Command(settings.command)
         return self._dial(settings, deadline)
@@ -341,7 +345,9 @@ def _given_up(again: BusyError, attempts: int, deadline: Deadline) -> WayError:
         ConnectError,
         f"no answer that we could use within {deadline.seconds:.3g} s and {attempts} attempts: "
         f"{again}",
-        "Its sshd may be busy (MaxStartups in sshd_config), or bar us for a while "
+        "Is that hop up, and does it stay?"
+        if isinstance(again, HopLostError)
+        else "Its sshd may be busy (MaxStartups in sshd_config), or bar us for a while "
         "(PerSourcePenalties, fail2ban), or for good (/etc/hosts.deny): its log says why.",
         f"no answer that we could use in time: {again}",
     )

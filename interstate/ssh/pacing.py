@@ -21,7 +21,7 @@ from ..hosts import Host
 from .deadline import Deadline
 from .places import Line, Places
 from .settings import Settings
-from .trouble import BusyError, WayError
+from .trouble import BusyError, HopLostError, WayError
 
 _AT_FIRST, _PER_SERVER = 4, 8
 _AT_SERVER = (
@@ -66,6 +66,8 @@ class Pacing:
         try:
             yield
             got_in = True
+        except HopLostError:
+            raise
         except BusyError:
             got_in = False
             raise

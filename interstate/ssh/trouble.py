@@ -23,5 +23,13 @@ class WayError(Exception):
         self.reason = reason or what
 
 
+class HungUpError(WayError):
+    """A server hung up as we were logging in, without a word: it refuses us, or it was lost."""
+
+
 class BusyError(Exception):
     """A server turned us away before it knew who we are: busy, so it is worth another attempt."""
+
+
+class HopLostError(BusyError):
+    """A hop on the way was lost, or is not there again: which says nothing of who is behind it."""

@@ -11,14 +11,16 @@ import socket
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import IO, Any, Protocol
 
 import paramiko
 
 from ..errors import ConnectError
+from ..printable import printable
 from .deadline import Deadline
 from .settings import Settings
-from .trouble import BusyError, WayError
+from .trouble import BusyError, HopLostError, WayError
 
 _GRACE = 0.5  # seconds that a ProxyCommand has between SIGTERM and SIGKILL
 ALIVE = 1.0  # seconds that a hop may take to show that it is there
@@ -98,18 +100,21 @@ class Command(Socket):
     def __init__(self, line: str) -> None:
         ours, theirs = socket.socketpair()
         super().__init__(fileno=ours.detach())
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # close() closes it
         self._closing = threading.Lock()
         self._complaint = ""
-        with theirs:
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.callback(super().close)
+            self._errors = unless_started.enter_context(tempfile.TemporaryFile())
             self._process = subprocess.Popen(  # noqa: S602  # ssh_config has it that a shell reads it
                 f"exec {line}",
                 shell=True,
+                executable=os.environ.get("SHELL") or None,
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=self._errors,
                 start_new_session=True,
             )
+            unless_started.pop_all()
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         try:
@@ -131,14 +136,20 @@ class Command(Socket):
                 self._errors.close()
 
 
-def handed_over(line: str, deadline: Deadline) -> Wire:
+def handed_over(line: str, deadline: Deadline, begin: Callable[[Socket], None]) -> Wire:
     """Run a ProxyCommand, and return the connection that it passes to us (ProxyUseFdpass).
+
+    Args:
+        line: The command.
+        deadline: When to give up.
+        begin: Given the command's socket before the wait: shutting it down ends that.
 
     Raises:
         WayError: It passes none, or not in time.
     """
     command = Command(line)
     with contextlib.closing(command):
+        begin(command)
         command.settimeout(max(deadline.remaining(), 0.001))
         try:
             _, passed, _, _ = socket.recv_fds(command, 1, 1)
@@ -147,7 +158,11 @@ def handed_over(line: str, deadline: Deadline) -> Wire:
         if not passed:
             raise _nothing(command.complaint())
     os.set_inheritable(passed[0], False)
-    return Socket(fileno=passed[0])
+    try:
+        return Socket(fileno=passed[0])
+    except OSError as error:
+        os.close(passed[0])
+        raise _nothing(f"what it did hand over is none ({error.strerror})") from error
 
 
 def _nothing(complaint: str) -> WayError:
@@ -161,17 +176,20 @@ def _nothing(complaint: str) -> WayError:
 
 def _tail(file: IO[bytes]) -> str:
     file.seek(max(0, file.seek(0, os.SEEK_END) - 500))
-    return file.read().decode(errors="replace").strip()
+    return printable(file.read().decode(errors="replace")).strip()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
     try:
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(_GRACE)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(PermissionError):  # macOS says so of what has just ended
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    except (ProcessLookupError, PermissionError):  # another user's, as by sudo: its input has ended
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
 
 
 class Tunnel:
@@ -240,8 +258,9 @@ def tunnel(hop: Hop, settings: Settings, deadline: Deadline) -> Wire:
 
     Raises:
         WayError: The hop cannot reach it, forbids it, or does not answer in time.
-        BusyError: The hop was lost meanwhile, or has fallen silent: then it is closed, so that
+        HopLostError: The hop was lost meanwhile, or has fallen silent: then it is closed, so that
             another connection to it is made for the next attempt.
+        BusyError: The hop could not forward just now.
     """
     where = f"{settings.address} port {settings.port}"
     limit = deadline.within(settings.connect_timeout)
@@ -256,10 +275,10 @@ def tunnel(hop: Hop, settings: Settings, deadline: Deadline) -> Wire:
         raise _not_forwarded(where, error) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         if not hop.is_active():
-            raise BusyError(f"the hop before it was lost ({error!r})") from error
+            raise HopLostError(f"the hop before it was lost ({error!r})") from error
         if not hop.responds(ALIVE):
             hop.close()
-            raise BusyError("the hop before it has fallen silent") from error
+            raise HopLostError("the hop before it has fallen silent") from error
         raise WayError(
             ConnectError,
             f"the hop before it could not connect to {where} within {limit.seconds:.3g} s",
