@@ -34,10 +34,12 @@ _OPTIONS = {  # what is said to who writes a program, and on the command line
     "as via=": "by --via",
     "connect_timeout=": "--timeout",
     "give it more time.": "give it more time: --timeout.",
+    "Give it more time.": "Give it more time: --timeout.",
     "give it more time, ": "give it more time (--timeout), ",
     ", or pass password=": "",
     ", and no password= callable was given": "",
     "Host.identity_file, or ": "",
+    "; or use Host.identity_file, which is the only key tried": "",
 }
 _PATH = re.compile(r" \([^()]*/[^()]*\)")
 _NO_AGENT = "If another Python there would do, name it: --python PATH."
@@ -120,7 +122,7 @@ class _Look:
     def check(self) -> Check:
         try:
             self._look()
-        except Exception as error:
+        except BaseException as error:  # whatever it is: somebody waits for a Check
             self._found["problem"] = self._problem(error)
         seconds = self._found.pop("seconds", time.monotonic() - self._begun)
         met = self._ssh.met(self._host)
@@ -168,7 +170,7 @@ class _Look:
             round(speeds.up / _MB, 3),
         )
 
-    def _problem(self, error: Exception) -> Problem:
+    def _problem(self, error: BaseException) -> Problem:
         if isinstance(error, _LateError):
             error = noagent.too_late(error.seconds, error.said)
         kind, reason, what = type(error).__name__, _in_short(error), str(error)
@@ -210,7 +212,7 @@ def _within(seconds: float, stream: boot.Stream) -> Iterator[None]:
         raise _LateError(seconds, said) from error
 
 
-def _in_short(error: Exception) -> str:
+def _in_short(error: BaseException) -> str:
     """What went wrong, in words that are the same for every host."""
     if isinstance(error, HostError):
         return error.reason

@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from .found import Check, Computer, by_reason, ours
+from .found import Check, Computer, ours
 from .printable import printable as _printable
-from .summary import named
+from .summary import by_reason, named
 
 _GB = 1e9
 _INDENT = 6
@@ -60,15 +60,14 @@ def summary(good: int, bad: int, left: int) -> str:
 
 def in_common(checks: Iterable[Check]) -> list[str]:
     """Return a line for each reason that hosts are bad for; none if none is that of several."""
-    groups = by_reason(checks)
+    groups = by_reason(check for check in checks if not check.good).values()
     shared = any(len(alike) > 1 for alike in groups)
     return [f"  {headline(alike)}" for alike in groups] if shared else []
 
 
 def headline(alike: Sequence[Check]) -> str:
     """Return what is wrong with hosts that are bad for the same reason."""
-    reason = "".join(check.problem.reason for check in alike[:1] if check.problem)
-    first, *more = reason.splitlines() or [""]
+    first, *more = alike[0].reason.splitlines() or [""]
     hosts = named(check.host for check in alike)
     reason = f"{first} …" if more else first
     return f"{hosts}: {reason}" if len(alike) == 1 else f"{len(alike)} hosts: {reason}: {hosts}"

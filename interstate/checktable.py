@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .checklines import at_home, headline, memory, printable, short, summary, via
-from .found import Check, Problem, by_reason, by_remark, ours
-from .summary import named
+from .found import Check, Problem, by_remark, ours
+from .summary import by_reason, named
 
 _COLUMNS = (
     *("host", "via", "Python", "its path", "CPUs", "load", "GB free", "ms", "MB/s ↓", "MB/s ↑"),
@@ -76,9 +76,10 @@ def live(
     """
     width, height = size
     room = max(2, height - _FRAME)
+    in_order = [checks[index] for index in sorted(checks)]
     if fits(hosts, height):
-        return table([checks[index] for index in sorted(checks)], width, shown)
-    groups = by_reason(checks[index] for index in sorted(checks))
+        return table(in_order, width, shown)
+    groups = by_reason(check for check in in_order if not check.good).values()
     bad = [[Cell("✗ ", BAD), Cell(cut(headline(alike), width - _MARK))] for alike in groups]
     if len(bad) > room // 2:
         more = len(bad) - room // 2 + 1
@@ -101,7 +102,8 @@ def notes(checks: Sequence[Check]) -> Iterator[Sequence[tuple[Cell, Line]]]:
     Each is what belongs together: lines that may be longer than there is room for, and the signs in
     front of them.  Without a sign is a command, to be copied whole.
     """
-    for advice, groups in _by_advice(by_reason(checks)).items():
+    bad = by_reason(check for check in checks if not check.good)
+    for advice, groups in _by_advice(bad.values()).items():
         said, *commands = advice.splitlines()
         todo = [(Cell("→", _TODO), [Cell(said)])] if advice else []
         todo += [(Cell(), [Cell(command, _COMMAND)]) for command in commands]
@@ -131,7 +133,8 @@ def _trouble(alike: Sequence[Check]) -> Line:
     problem, hosts = _of(alike), named(check.host for check in alike)
     if len(alike) == 1:
         return [Cell(f"{hosts}: ", _STRONG), Cell(problem.what)]
-    return [Cell(f"{len(alike)} hosts: {problem.reason}: "), Cell(hosts, _STRONG)]
+    one = "" if problem.what == problem.reason else f"\nsuch as {alike[0].host}: {problem.what}"
+    return [Cell(f"{len(alike)} hosts: {problem.reason}: "), Cell(hosts, _STRONG), Cell(one)]
 
 
 def _remark(reason: str, alike: Sequence[Check]) -> Line:
@@ -145,9 +148,9 @@ def _of(alike: Sequence[Check]) -> Problem:
     return next(check.problem for check in alike if check.problem)
 
 
-def _by_advice(groups: Iterable[list[Check]]) -> Mapping[str, list[list[Check]]]:
+def _by_advice(groups: Iterable[Sequence[Check]]) -> Mapping[str, list[Sequence[Check]]]:
     """Those together for which the same is to be done."""
-    found: dict[str, list[list[Check]]] = {}
+    found: dict[str, list[Sequence[Check]]] = {}
     for alike in groups:
         advice = _of(alike).advice
         if len({check.problem.advice for check in alike if check.problem}) > 1:
@@ -179,11 +182,11 @@ def _fitting(heading: Row, rows: Sequence[Row], width: int) -> dict[str, int]:
 
 
 def _line(check: Check, row: Row, widths: Mapping[str, int], width: int) -> Line:
-    if check.problem is None:
+    if check.good:
         return [Cell("✓ ", GOOD), *_cells(row, widths)]
     room = width - _MARK - widths["host"] - _GAP
     host = _cells(row, {"host": widths["host"]})
-    return [Cell("✗ ", BAD), *host, Cell(" " * _GAP), Cell(cut(check.problem.reason, room), BAD)]
+    return [Cell("✗ ", BAD), *host, Cell(" " * _GAP), Cell(cut(check.reason, room), BAD)]
 
 
 def _cells(row: Row, widths: Mapping[str, int]) -> list[Cell]:

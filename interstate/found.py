@@ -106,6 +106,11 @@ class Check(NamedTuple):
         return self.problem is None
 
     @property
+    def reason(self) -> str:
+        """Why it is bad, as its problem has it; "" if it is good."""
+        return self.problem.reason if self.problem else ""
+
+    @property
     def remarks(self) -> list[Remark]:
         """What is not wrong, and yet worth knowing."""
         return [*_of_key(self.host_key), *_of_computer(self.computer), *_of_line(self)]
@@ -146,15 +151,6 @@ def _of_line(check: Check) -> Iterator[Remark]:
     if check.unmeasured:
         reason = f"how fast its line is could not be measured: {check.unmeasured}"
         yield Remark(reason, reason)
-
-
-def by_reason(checks: Iterable[Check]) -> list[list[Check]]:
-    """Return the bad ones that have the same reason together, the most frequent reason first."""
-    groups: dict[str, list[Check]] = {}
-    for check in checks:
-        if check.problem is not None:
-            groups.setdefault(check.problem.reason, []).append(check)
-    return sorted(groups.values(), key=len, reverse=True)
 
 
 def by_remark(checks: Iterable[Check]) -> Mapping[str, list[Check]]:

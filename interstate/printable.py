@@ -10,4 +10,5 @@ def printable(text: str, instead: str = "?") -> str:
         text: What somebody else said.
         instead: What stands for each character that would do more.
     """
-    return "".join(one if one in "\n\t" or one.isprintable() else instead for one in text)
+    lines = text.replace("\r\n", "\n")  # so ends a line of what ssh says
+    return "".join(one if one in "\n\t" or one.isprintable() else instead for one in lines)

@@ -85,7 +85,9 @@ def _facts(line: bytes) -> Facts:
     """What is in a line; a host may say anything."""
     try:
         load, available = ast.literal_eval(line.decode("ascii"))
-        facts = Facts(load and float(load), available and int(available))
+        facts = Facts(
+            None if load is None else float(load), None if available is None else int(available)
+        )
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError):
         facts = Facts(math.nan, None)
     if not (0 <= (facts.load or 0.0) < math.inf and 0 <= (facts.available or 0) < _ABSURD):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from .errors import HostError
 from .hosts import Host
@@ -15,12 +16,12 @@ _NUMBERS = re.compile(r"([0-9]{1,18})")  # int is slow with longer ones, and the
 _SHOWN = 12  # ranges; the rest is counted
 
 
-def ranges(hosts: Iterable[Host]) -> list[str]:
-    """Return texts that name hosts in their order, with ranges where names differ in one number.
+class _Failed(Protocol):
+    @property
+    def reason(self) -> str: ...
 
-    `hosts.expand` makes the hosts of them again, but for the files that a Host may name.
-    """
-    return [run.text() for run in _runs(hosts)]
+
+_F = TypeVar("_F", bound=_Failed)
 
 
 def named(hosts: Iterable[Host]) -> str:
@@ -40,11 +41,11 @@ def failures(errors: Iterable[HostError]) -> str:
     return "\n".join(line(reason, alike) for reason, alike in by_reason(errors).items())
 
 
-def by_reason(errors: Iterable[HostError]) -> Mapping[str, Sequence[HostError]]:
-    """Return the errors that have the same reason together, the most frequent reason first."""
-    groups: dict[str, list[HostError]] = {}
-    for error in errors:
-        groups.setdefault(error.reason, []).append(error)
+def by_reason(failed: Iterable[_F]) -> Mapping[str, Sequence[_F]]:
+    """Return what failed for the same reason together, the most frequent reason first."""
+    groups: dict[str, list[_F]] = {}
+    for one in failed:
+        groups.setdefault(one.reason, []).append(one)
     return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
 
 
@@ -56,6 +57,7 @@ def line(reason: str, alike: Sequence[HostError]) -> str:
 
 
 def _runs(hosts: Iterable[Host]) -> Iterator[_Run]:
+    """Texts that name hosts in their order: `hosts.expand` makes the hosts of them again."""
     run: _Run | None = None
     for host in hosts:
         if run is None or not run.takes(str(host)):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import pythons
-from .servers import port_with, until_closed
+from .servers import port_with, refused_port, until_closed
 from .sshd import Keys, Sshd, loopback_addresses
 
 NOWHERE = "255.255.255.255"  # the kernel says of it, without a try, that it is unreachable
@@ -103,7 +103,7 @@ def check_hosts(directory: Path, keys: Keys) -> Iterator[CheckHosts]:
         silent, web = enter(port_with(until_closed)), enter(port_with(not_ssh))
         said: dict[str, Mapping[str, object]] = {
             **{alias: {"HostName": at} for alias, at in address.items()},
-            **_bad_ways(directory, sshd, others),
+            **_bad_ways(directory, sshd, others, enter(refused_port())),
             "silent": {"HostName": "127.0.0.1", "Port": silent},
             "web-1": {"HostName": "127.0.0.1", "Port": web},
             "antique": {"HostName": antique.addresses[0], "Port": antique.port},
@@ -141,13 +141,6 @@ def not_ssh(client: socket.socket) -> None:
     until_closed(client)
 
 
-def unused_port() -> int:
-    """A port of 127.0.0.1 that refuses."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 def _pythons() -> dict[str, str]:
     """The aliases of hosts that have one Python only, and which, as far as they are here."""
     versions = {f"lab-{n}": version for n, version in enumerate(OTHERS, 2)}
@@ -182,13 +175,15 @@ def _blocks(folder: Path, address: Mapping[str, str], wanted: Mapping[str, str])
     ]
 
 
-def _bad_ways(directory: Path, sshd: Sshd, others: Keys) -> dict[str, Mapping[str, object]]:
+def _bad_ways(
+    directory: Path, sshd: Sshd, others: Keys, closed: int
+) -> dict[str, Mapping[str, object]]:
     """What is wrong on our side, or on the way."""
     nothing, changed = directory / "nothing", directory / "changed"
     nothing.touch()
     other = others.host.with_suffix(".pub").read_text()
     changed.write_text(f"[{sshd.addresses[0]}]:{sshd.port} {other}")
-    refused = {"HostName": "127.0.0.1", "Port": unused_port()}
+    refused = {"HostName": "127.0.0.1", "Port": closed}
     return {
         "inner-node": {"ProxyJump": "head-node"},
         "newcomer": {

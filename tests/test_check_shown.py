@@ -25,7 +25,7 @@ from interstate import checklines, checkscreen, checktable
 from interstate.found import Check, Computer, HostKey, Line, Login, Problem, Python
 from interstate.hosts import Host, expand
 
-from .check_hosts import section, unused_port
+from .check_hosts import section
 from .servers import port_with, until_closed
 from .sshd import Keys, Sshd
 from .test_ssh_login import SECRET, password_server
@@ -33,7 +33,7 @@ from .test_ssh_login import SECRET, password_server
 pytestmark = pytest.mark.once
 
 REPOSITORY = Path(__file__).parents[1]
-PATIENCE = 30.0
+PATIENCE = 60.0
 HOME = ("this computer", "node-2")
 KEY = HostKey("ssh-ed25519", "SHA256:abc", "unknown")
 BAD_NEWS = Problem("HostKeyError", "its host key is not known", "its key is not known", "Compare.")
@@ -158,7 +158,8 @@ def test_hosts_for_which_the_same_is_to_be_done_stand_together() -> None:
     [many, alone, remarks] = checktable.notes(checks)
     assert [sign.text for sign, _ in many] == ["✗", "→"]
     assert text([line for _, line in many]) == [
-        "17 hosts: connection refused: node-[003-019]",
+        "17 hosts: connection refused: node-[003-019]\n"
+        "such as node-003: cannot connect to node-003: Connection refused",
         "Is sshd running there?",
     ]
     assert text([line for _, line in alone]) == ["node-2: its key is not known", "Compare."]
@@ -298,10 +299,10 @@ class Terminal:
 
 
 @pytest.fixture
-def config(sshd: Sshd, tmp_path: Path) -> Iterator[str]:
+def config(sshd: Sshd, refused_port: int, tmp_path: Path) -> Iterator[str]:
     """The path of an ssh_config with a good host, bad ones, and one that says nothing."""
     with port_with(until_closed) as silent:
-        gone = {"HostName": "127.0.0.1", "Port": unused_port()}
+        gone = {"HostName": "127.0.0.1", "Port": refused_port}
         hosts = {"good": {}, "node-*": gone, "silent": {"HostName": "127.0.0.1", "Port": silent}}
         path = tmp_path / "config"
         path.write_text("\n".join(section(sshd, name, said) for name, said in hosts.items()))
@@ -370,7 +371,7 @@ def test_a_password_is_asked_for_below_the_table_which_waits(
             "  IdentityAgent none\n"
         )
         file.flush()
-        with Terminal("node-1", "asks", "--timeout", "20", "-F", config) as terminal:
+        with Terminal("node-1", "asks", "--timeout", "60", "-F", config) as terminal:
             before = terminal.until("password: ")
             assert before.rpartition(CLEARED)[2] == "me@asks's password: "
             assert not terminal.echoes()

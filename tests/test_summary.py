@@ -6,7 +6,7 @@ import copy
 import pickle
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ from interstate.errors import (
     HostMemoryError,
 )
 from interstate.hosts import Host, expand
-from interstate.summary import by_reason, failures, named, ranges
+from interstate.summary import _runs, by_reason, failures, named
 
 PIECES = st.sampled_from(
     [
@@ -64,6 +64,10 @@ def some_hosts(draw: st.DrawFn) -> list[Host]:
         except ValueError:
             continue
     return hosts
+
+
+def ranges(hosts: Iterable[Host]) -> list[str]:
+    return [run.text() for run in _runs(hosts)]
 
 
 @given(some_hosts())
