@@ -14,7 +14,7 @@ _RANGE = re.compile(r"\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]")
 _ADDRESS = re.compile(r"(?:(?P<user>.+)@)?(?P<name>\[[^\[\]]+\]|[^:\[\]@]+)(?::(?P<port>\d+))?")
 _SECRET = re.compile(r"(://[^:/]*):.*@")
 _MOST = 100_000  # hosts in a text
-_NAME = re.compile(r"[A-Za-z0-9_.%:][A-Za-z0-9_.%:-]*")
+_NAME = re.compile(r"[\w.%:+~=^][\w.%:+~=^-]*")  # as an alias of ssh_config may be called
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,12 +31,10 @@ _SK_ECDSA = b"sk-ecdsa-sha2-nistp256@openssh.com"
 def agent(path: Path) -> Iterator[Path]:
     """OpenSSH's, at a socket."""
     command = ["ssh-agent", "-D", "-a", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # then it listens
         try:
-            give_up = time.monotonic() + 10
-            while not path.exists():
-                assert time.monotonic() < give_up
-                time.sleep(0.005)
             yield path
         finally:
             process.terminate()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import paramiko
 
 from ..errors import ConnectError
-from .certificates import SUFFIX
 from .patterns import chosen
+from .publickeys import SUFFIX
 from .trouble import WayError
 
 _FAST = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")  # 1.4 times paramiko's first choice
@@ -63,6 +63,57 @@ def offer(
             f"Possible are {', '.join(names)}.",
         )
     return offered
+
+
+def offer_macs(
+    said: str | None,
+    usual: Sequence[str],
+    possible: Iterable[str],
+    ciphers: Sequence[str],
+    sealing: Collection[str],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the ciphers and the MACs to offer.
+
+    Where ssh_config wants none of the MACs that there are, only the ciphers that need none are
+    offered: with these, whatever MAC is agreed on is not used.
+
+    Args:
+        said: What ssh_config says of MACs.
+        usual: What paramiko would offer.
+        possible: What it could.
+        ciphers: The ciphers that are to be offered, in order.
+        sealing: The ciphers that need no MAC, as they say themselves whether anything was changed.
+
+    Raises:
+        WayError: ssh_config wants none of the MACs that there are, and no cipher that needs none.
+    """
+    try:
+        return tuple(ciphers), offer("MACs", said, usual, possible)
+    except WayError:
+        alone = tuple(name for name in ciphers if name in sealing)
+        if not alone:
+            raise
+        return alone, tuple(usual)
+
+
+def spare_macs(
+    theirs: dict[str, list[str]],
+    ciphers: Sequence[str],
+    macs: Sequence[str],
+    sealing: Collection[str],
+) -> None:
+    """Have the server offer our MACs where there will be a cipher that needs none, as OpenSSH does.
+
+    Args:
+        theirs: What it offers, as paramiko names the parts of its message; this is changed.
+        ciphers: Those that we offer, in order: the first that it has will be taken.
+        macs: Those that we offer.
+        sealing: The ciphers that need no MAC.
+    """
+    for side in ("client", "server"):
+        common = (name for name in ciphers if name in theirs[f"{side}_encrypt_algo_list"])
+        if next(common, "") in sealing:
+            theirs[f"{side}_mac_algo_list"] = list(macs)
 
 
 def compare(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .asking import NOBODY, Asker
 from .identities import Identity, signer
-from .keys import KeyFile, Keyring
+from .keys import NOT_UNLOCKED, KeyFile, Keyring
 from .publickeys import PublicKey, accepted
 from .sshagent import AgentError, SSHAgent
 from .trial import Trial
@@ -40,7 +40,9 @@ class ByKey:
     def attempt(self) -> bool:
         """Offer the next key; return whether there was one, so that the server has answered."""
         if self._left is None:
-            self._left, notes = self._keyring.identities(self._trial.settings)
+            self._left, notes = self._keyring.identities(
+                self._trial.settings, self._trial.handler.proof
+            )
             for note in notes:
                 self._trial.note(note)
         while self._left:
@@ -82,6 +84,8 @@ class ByKey:
         signing = self._signing(identity, holder)
         if signing is not None:
             self._sign(identity, *signing)
+        elif asks and identity.key is not None:
+            self._trial.unsigned.append(self._trial.tried.pop())
         return signing is not None or (asks and identity.key is not None)
 
     def _is_usable(self, identity: Identity, holder: Identity) -> bool:
@@ -95,6 +99,7 @@ class ByKey:
             return True
         if self._trial.settings.identities_given or not file.missing:
             self._trial.note(f"{file.path} {file.problem}")
+            self._trial.locked |= file.problem == NOT_UNLOCKED
             self._keyring.warn(file)
         return False
 
@@ -110,7 +115,8 @@ class ByKey:
     def _signing(self, identity: Identity, holder: Identity) -> tuple[PublicKey, Sign] | None:
         """What is to be shown, and what signs; None when there is nothing to sign with."""
         if holder.in_agent and holder.key is not None:
-            agent, held = SSHAgent(self._trial.settings.agent or ""), holder.key
+            settings, held = self._trial.settings, holder.key
+            agent = SSHAgent(settings.agent or "", self._trial.handler.proof)
             return identity.key or held, lambda data, algorithm: agent.sign(held, data, algorithm)
         file = self._keyring.file(holder.path)
         if file.locked and not self._unlock(file):
@@ -129,6 +135,7 @@ class ByKey:
         why_not = why_not or ("" if self._asker.can_ask() else NOBODY)
         if why_not:
             self._trial.note(f"{file.path} needs a passphrase, and {why_not}")
+            self._trial.locked = True
             return False
         self._trial.asked = True
         file.unlock(settings.host, self._asker, settings.prompts, self._trial.deadline)

@@ -16,8 +16,8 @@ from paramiko.message import Message
 from paramiko.pkey import UnknownKeyType
 
 from .fields import Fields
+from .publickeys import certified_key
 
-SUFFIX = "-cert-v01@openssh.com"
 SIGNATURES = (  # as ssh's CASignatureAlgorithms, less what is made by security keys
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -27,7 +27,6 @@ SIGNATURES = (  # as ssh's CASignatureAlgorithms, less what is made by security 
     "rsa-sha2-256",
 )
 _HOST = 2
-_PARTS = {"ssh-rsa": 2, "ssh-ed25519": 1}  # of a public key; of all others as many as of ecdsa's
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +102,7 @@ def certificate_in(blob: bytes) -> Certificate:
         ValueError: It is malformed.
     """
     fields = Fields(blob)
-    kind = fields.text().removesuffix(SUFFIX)
-    for _ in range(1 + _PARTS.get(kind, 2)):  # a nonce, the public key
-        fields.string()
+    certified_key(fields)
     serial, role, key_id = fields.number(8), fields.number(4), fields.text()
     principals = tuple(name.decode("utf-8", "surrogateescape") for name in _strings(fields))
     after, before, critical = fields.number(8), fields.number(8), fields.string()
@@ -118,24 +115,6 @@ def certificate_in(blob: bytes) -> Certificate:
     return Certificate(
         serial, role, key_id, principals, after, before, critical, authority, signed, signature
     )
-
-
-def key_in(blob: bytes) -> bytes:
-    """Return a public key as it is; of a certificate, the key that it is about.
-
-    Raises:
-        ValueError: It is malformed.
-    """
-    fields = Fields(blob)
-    name = fields.text()
-    kind = name.removesuffix(SUFFIX)
-    if kind == name:
-        return blob
-    fields.string()  # a nonce
-    begin = len(fields.before)
-    for _ in range(_PARTS.get(kind, 2)):
-        fields.string()
-    return len(kind).to_bytes(4, "big") + kind.encode() + fields.before[begin:]
 
 
 def _strings(fields: Fields) -> list[bytes]:

@@ -14,9 +14,9 @@ from ..hosts import Host
 Words = list[str]
 Checker = Callable[[Words], Words]
 
-_TIME = re.compile(r"(?:\d+[smhdw]?)+", re.IGNORECASE)
+_TIME = re.compile(r"\+?(?:\d+[smhdw]?)+", re.IGNORECASE)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SIZE = re.compile(r"\d+(?:\.\d*)?[kmgtpe]?", re.IGNORECASE)
+_SIZE = re.compile(r"\+?(?:\d+\.?\d*|\.\d+)[kmgtpe]?", re.IGNORECASE)
 _INTEGER = re.compile(r"\s*[+-]?\d+", re.ASCII)
 _DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?!\.))*")
 _VARIABLE = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
@@ -161,9 +161,9 @@ def two(words: Words) -> Words:
 
 
 def algorithms(words: Words) -> Words:
-    """Names of algorithms."""
+    """Names of algorithms; as to ssh, a comma may be one too many."""
     word = one(words)
-    if not all(word.lstrip("+-^").split(",")):
+    if word in ("+", "^"):
         raise ValueError(f"names of algorithms between commas, not {word!r}")
     return [word]
 

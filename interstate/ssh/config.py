@@ -15,7 +15,6 @@ import pwd
 import re
 import socket
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from typing import Any, Final, TypeVar
 
 from . import interfaces
 from .applying import Options, apply, tokens
+from .commands import run
 from .directives import Directive, Reader
 from .tokens import Tokens
 
@@ -132,17 +132,10 @@ class _Computer:
 
 
 def _succeeds(command: str) -> bool:
-    try:
-        done = subprocess.run(  # noqa: S603  # ssh_config has it run by a shell
-            [os.environ.get("SHELL") or "/bin/sh", "-c", command],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            timeout=_LONGEST,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError from error
-    return done.returncode == 0
+    code = run([os.environ.get("SHELL") or "/bin/sh", "-c", command], _LONGEST).returncode
+    if code < 0:
+        raise ValueError(f"the command {command!r} was ended by signal {-code}")
+    return code == 0
 
 
 def _look_up_in_time(name: str, family: str, flags: int) -> list[tuple[Any, ...]]:
@@ -255,11 +248,10 @@ def _check_owner(path: Path) -> None:
 
 
 def _is_private(group: int, owner: int) -> bool:
-    """Whether a group is one user's alone, as Debian's ssh finds out."""
+    """Whether a group has one member alone, as Debian's ssh finds out: the owner, or us."""
     try:
         name, members = pwd.getpwuid(owner).pw_name, grp.getgrgid(group).gr_mem
     except KeyError:
         return False
-    return {*members} <= {name} and all(
-        one.pw_name == name for one in pwd.getpwall() if one.pw_gid == group
-    )
+    users = [one.pw_uid for one in pwd.getpwall() if one.pw_gid == group]
+    return bool(members or users) and {*members} <= {name} and {*users} <= {os.getuid()}

@@ -50,11 +50,13 @@ class Handler(AuthOnlyHandler):
         willing: Whether the server would accept the key that it was asked about.
         questions: What the server asks.
         expired: What it said when it took a password, but wanted another one set.
+        proof: What shows an agent whom we are logging in to: see SSHAgent.
     """
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport)
         self.allowed: list[str] | None = None
+        self.proof: tuple[bytes, bytes, bytes] | None = None
         self._clear()
 
     def _clear(self) -> None:

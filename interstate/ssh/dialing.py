@@ -5,18 +5,22 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..errors import ConnectError
 from . import interfaces
 from .deadline import Deadline
-from .resolving import Addresses
+from .resolving import Addresses, own_address
 from .settings import Settings
 from .trouble import BusyError, WayError
 from .wires import Socket, Wire
 
 _PAUSE = 1.0  # seconds between two attempts, as ssh
 _DEAD_AFTER = 60  # seconds without an answer after which the kernel gives a connection up
-_AWAY = errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN
+_AWAY = (
+    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN),
+    *(errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL),  # such as IPv6, where this computer has none
+)
 _NO_ROUTE = (
     "No way leads there from here: is the network up, or a VPN needed? Or name the head node that "
     "leads to it as via=."
@@ -63,30 +67,40 @@ def _connect(
 ) -> Wire:
     limit = deadline.within(settings.connect_timeout)
     failures: list[OSError] = []
-    for i, (family, kind, protocol, _, address) in enumerate(addresses):
-        wire = Socket(family, kind, protocol)
+    for i, found in enumerate(addresses):
         try:
-            begin(wire)
-            _bind(wire, settings)
-            wire.settimeout(max(limit.remaining() / (len(addresses) - i), 0.001))
-            wire.connect(address)
-            _tune(wire, alive=settings.tcp_alive)
-            return wire
+            share = limit.within(limit.remaining() / (len(addresses) - i))
+            return _connect_to(found, settings, share, begin)
         except OSError as error:
-            wire.close()
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise
             failures.append(error)
-        except WayError:
-            wire.close()
-            raise
     names = [address[0] for *_, address in addresses]
     raise _unreachable(settings, limit, names, max(failures, key=_weight, default=None))
 
 
-def _bind(wire: Socket, settings: Settings) -> None:
+def _connect_to(
+    found: Any, settings: Settings, limit: Deadline, begin: Callable[[Socket], None]
+) -> Wire:
+    """Connect to one address, as socket.getaddrinfo has it."""
+    family, kind, protocol, _, address = found
+    wire = Socket(family, kind, protocol)
+    try:
+        begin(wire)
+        _bind(wire, settings, limit)
+        wire.settimeout(max(limit.remaining(), 0.001))
+        wire.connect(address)
+        _tune(wire, alive=settings.tcp_alive)
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+def _bind(wire: Socket, settings: Settings, limit: Deadline) -> None:
     """Have it come from the address that BindAddress names, or else BindInterface."""
     if settings.bind is not None:
-        found = socket.getaddrinfo(settings.bind, 0, wire.family, socket.SOCK_STREAM)
-        wire.bind(found[0][4])
+        wire.bind(own_address(settings.bind, wire.family, limit))
     elif settings.interface is not None:
         wire.bind(interfaces.source(settings.interface, wire.family))
 

@@ -70,7 +70,7 @@ class Reader:
         read = []
         for number, line in enumerate(text.split("\n"), 1):
             try:
-                directive = self._directive(line.rstrip(" \t\r\n\f"), depth)
+                directive = self._directive(_line_of_c(line), depth)
             except _LocatedError:
                 raise
             except ValueError as error:
@@ -135,6 +135,11 @@ class Reader:
 
 class _LocatedError(ValueError):
     """It says which file and line it is about: the innermost, where Include is nested."""
+
+
+def _line_of_c(line: str) -> str:
+    """A line as ssh sees it: a NUL is its end."""
+    return line.partition("\0")[0].rstrip(" \t\r\n\f")
 
 
 def _keyword(line: str) -> tuple[str, str]:

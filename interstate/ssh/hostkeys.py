@@ -10,8 +10,6 @@ ssh would go on, and only leave passwords out.
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import logging
 import math
 import os
@@ -25,10 +23,11 @@ import paramiko
 
 from ..errors import HostKeyError
 from . import knowncommand
-from .certificates import SIGNATURES, SUFFIX, Certificate, certificate_in
+from .certificates import SIGNATURES, Certificate, certificate_in
 from .knownfile import Entry, KnownFile, State, read, state_of
 from .met import Met
 from .patterns import chosen
+from .publickeys import SUFFIX, fingerprint
 from .revocations import Revocations
 from .settings import Settings
 from .trouble import WayError
@@ -78,8 +77,13 @@ class HostKey:
         """The host key algorithms that show such a key, without a certificate."""
         return _SIGNATURES.get(self.kind, (self.kind,))
 
+    @property
+    def fingerprint(self) -> str:
+        """Its SHA256 fingerprint, as ssh shows it."""
+        return fingerprint(base64.b64decode(self.text))
+
     def __str__(self) -> str:
-        return f"{self.kind} key {fingerprint(self.text)}"
+        return f"{self.kind} key {self.fingerprint}"
 
 
 class KnownHosts:
@@ -144,7 +148,7 @@ class KnownHosts:
         Raises:
             WayError: It is unknown, another than the known one, or revoked.
         """
-        met.key_type, met.fingerprint = key.kind, fingerprint(key.text)
+        met.key_type, met.fingerprint = key.kind, key.fingerprint
         try:
             self._check_revoked(settings, key)
             if local and settings.localhost_unchecked:
@@ -269,15 +273,6 @@ def _flaw(settings: Settings, key: HostKey) -> str:
     return key.certificate.problem(settings.bare_name, allowed)
 
 
-def fingerprint(text: str) -> str:
-    """Return the SHA256 fingerprint of a key in base64, as ssh shows it."""
-    try:
-        digest = hashlib.sha256(base64.b64decode(text)).digest()
-    except binascii.Error:
-        return "(unreadable)"
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
 def _unknown(settings: Settings, key: HostKey, flaw: str) -> WayError:
     files = ", ".join(settings.known_hosts) or "no file"
     certified = f"; the certificate that it came with does not do: {flaw}" if flaw else ""
@@ -304,14 +299,10 @@ def _noting(settings: Settings, key: HostKey) -> str:
 
 def _changed(settings: Settings, key: HostKey, known: list[Entry]) -> WayError:
     same = [entry for entry in known if entry.key_type == key.kind] or known
-    expected = "; ".join(
-        f"{entry.key_type} key {fingerprint(entry.key)} in {entry.path} line {entry.line}"
-        for entry in same
-    )
     return _RefusedError(
         "changed",
         f"its host key is not the known one: it shows the {key} as {settings.key_name}, "
-        f"but known is the {expected}",
+        f"but known is the {'; '.join(map(str, same))}",
         "Either it was installed anew, or somebody is between you and it. Ask its administrator; "
         f"if the key is right, remove the old one{_removing(settings.key_name, same[0])}",
         "its host key is not the known one",

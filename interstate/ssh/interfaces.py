@@ -29,7 +29,7 @@ class Own:
 
 
 class _Entry(ctypes.Structure):
-    """The begin of a `struct ifaddrs`, which is the same everywhere."""
+    """The beginning of a `struct ifaddrs`, which is the same everywhere."""
 
 
 _Entry._fields_ = [

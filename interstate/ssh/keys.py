@@ -20,6 +20,7 @@ from .publickeys import PublicKey, from_line
 from .settings import Settings
 from .sshagent import AgentError, SSHAgent
 
+NOT_UNLOCKED = "no right passphrase was given for it"  # a problem of a KeyFile
 _MAGIC = b"openssh-key-v1\0"
 _ARMOUR = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END", re.DOTALL)
 _OTHERS = 0o077
@@ -36,6 +37,7 @@ class KeyFile:
         private: The key, once it is there to sign with.
         locked: Whether it needs a passphrase that nobody has given yet.
         missing: Whether there is no such file.
+        exposed: Whether it is not used because others can read it.
         problem: Why it cannot be used, for the user to read; "" when it can.
     """
 
@@ -43,7 +45,7 @@ class KeyFile:
         self.path = path
         self.public: PublicKey | None = None
         self.private: PrivateKey | None = None
-        self.locked = self.missing = False
+        self.locked = self.missing = self.exposed = False
         self.problem = ""
         self._data = b""
         self._read()
@@ -58,7 +60,7 @@ class KeyFile:
             self.missing = isinstance(error, FileNotFoundError)
             self.problem = f"cannot be read: {error.strerror}"
         public = from_line(self._data)  # which of an agent's keys is meant
-        self.public = public or _public_in(self._data) or _public_beside(self.path)
+        self.public = public or _public_in(self._data) or _shown_in(f"{self.path}.pub")
         if self.problem:
             return
         if public is not None:
@@ -67,6 +69,7 @@ class KeyFile:
             self.problem = "is on a security key, and not in an agent: see ssh-add"
         else:
             self.problem = _too_open(self.path)
+            self.exposed = bool(self.problem)
         if not self.problem:
             self.locked = _is_encrypted(self._data)
             self._load()
@@ -100,7 +103,7 @@ class KeyFile:
                 self._try(passphrase)
             if self.locked:
                 self.locked, self._data = False, b""
-                self.problem = "no right passphrase was given for it"
+                self.problem = NOT_UNLOCKED
 
     def _try(self, passphrase: str) -> None:
         try:
@@ -128,14 +131,21 @@ class Keyring:
                 self._files[path] = KeyFile(path)
             return self._files[path]
 
-    def identities(self, settings: Settings) -> tuple[list[Identity], list[str]]:
-        """Return what there is to offer to a host, in order, and why something else is not."""
+    def identities(
+        self, settings: Settings, proof: tuple[bytes, bytes, bytes] | None = None
+    ) -> tuple[list[Identity], list[str]]:
+        """Return what there is to offer to a host, in order, and why something else is not.
+
+        Args:
+            settings: What holds for the host.
+            proof: What shows an agent which host that is: see SSHAgent.
+        """
         notes: list[str] = []
         named = [self._named(path, notes) for path in settings.certificates]
         agent: list[Identity] = []
         if settings.agent is not None:
             try:
-                agent = SSHAgent(settings.agent).identities()
+                agent = SSHAgent(settings.agent, proof).identities()
             except AgentError as error:  # as with ssh, no agent is no error
                 notes.append(str(error))
         offered = in_order(
@@ -180,18 +190,15 @@ class Keyring:
         with self._lock:
             new = file.path not in self._warned
             self._warned.add(file.path)
-        if new and _TOO_OPEN in file.problem:
+        if new and file.exposed:
             _log.warning("the key %s is not used: it %s", file.path, file.problem)
-
-
-_TOO_OPEN = "can be read by others"
 
 
 def _too_open(path: str) -> str:
     status = os.stat(path)
     if status.st_uid != os.getuid() or not status.st_mode & _OTHERS:
         return ""
-    return f"{_TOO_OPEN} (its mode is {status.st_mode & 0o777:04o}): chmod 600 {path}"
+    return f"can be read by others (its mode is {status.st_mode & 0o777:04o}): chmod 600 {path}"
 
 
 def _header(data: bytes) -> tuple[str, PublicKey | None]:
@@ -218,10 +225,6 @@ def _is_encrypted(data: bytes) -> bool:
         return b"ENCRYPTED" in data[:400] or _header(data)[0] != "none"
     except ValueError:
         return False
-
-
-def _public_beside(path: str) -> PublicKey | None:
-    return _shown_in(f"{path}.pub")
 
 
 def _contents(path: str) -> bytes:

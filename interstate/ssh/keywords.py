@@ -144,9 +144,9 @@ IGNORED: Mapping[str, Checker] = {
 
 OBSOLETE = frozenset(
     """
-    afstokenpassing cipher compressionlevel fallbacktorsh globalknownhostsfile2 hostbasedkeytypes
+    afstokenpassing cipher compressionlevel fallbacktorsh globalknownhostsfile2
     kerberosauthentication kerberostgtpassing protocol protocolkeepalives rhostsauthentication
-    rhostsrsaauthentication rsaauthentication setuptimeout smartcarddevice useblacklistedkeys
+    rhostsrsaauthentication rsaauthentication setuptimeout useblacklistedkeys
     useprivilegedport userknownhostsfile2 useroaming usersh
     """.split()  # noqa: SIM905  # as a list it would be one a line
 )
@@ -155,10 +155,12 @@ OBSOLETE = frozenset(
 ALIASES = {
     "challengeresponseauthentication": "kbdinteractiveauthentication",
     "dsaauthentication": "pubkeyauthentication",
+    "hostbasedkeytypes": "hostbasedacceptedalgorithms",
     "identityfile2": "identityfile",
     "keepalive": "tcpkeepalive",
     "pubkeyacceptedkeytypes": "pubkeyacceptedalgorithms",
     "rsaminsize": "requiredrsasize",
+    "smartcarddevice": "pkcs11provider",
     "skeyauthentication": "kbdinteractiveauthentication",
     "tisauthentication": "kbdinteractiveauthentication",
 }

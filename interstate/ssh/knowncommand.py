@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
-import subprocess
 
 from ..errors import HostKeyError
+from ..printable import printable
+from .commands import run
 from .knownfile import Entry, entries_in
 from .settings import Settings
 from .trouble import WayError
@@ -23,14 +24,14 @@ def ask(
 ) -> list[Entry]:
     """Return what the command of a host says of it; nothing if it has none.
 
+    As with ssh, a command that is not there says nothing.
+
     Args:
         settings: What holds for the host.
         name: As known_hosts files have it.
         seconds: How long it may take.
         key: The type, the base64 text and the fingerprint of the key that the host shows; None:
             it has not shown one yet.
-
-    As with ssh, a command that is not there says nothing.
 
     Raises:
         WayError: The command fails, or takes too long.
@@ -48,16 +49,14 @@ def _said(command: list[str], seconds: float) -> str:
     try:
         if not os.path.isabs(command[0]):
             raise FileNotFoundError(0, "it is no absolute path")
-        done = subprocess.run(  # noqa: S603  # ssh_config has it run
-            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds
-        )
-    except subprocess.TimeoutExpired:
+        done = run(command, seconds, heard=True)
+    except TimeoutError:
         raise _failed(f"it took longer than {seconds:.3g} s") from None
     except OSError as error:
         _log.warning("KnownHostsCommand %s cannot be run: %s", command[0], error.strerror)
         return ""
     if done.returncode:
-        complaint = done.stderr.decode(errors="replace").strip()[-500:]
+        complaint = printable(done.stderr.decode(errors="replace")).strip()[-500:]
         raise _failed(complaint or f"it ended with {done.returncode}")
     return done.stdout.decode(errors="replace")
 

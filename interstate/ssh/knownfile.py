@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .certificates import key_in
 from .patterns import matches_some
+from .publickeys import PublicKey, fingerprint
 
 State = tuple[int, int, int, int]
 """How a file stands: when it was written and changed, its size, and which one it is."""
@@ -50,6 +50,10 @@ class Entry:
     key: str
     path: str
     line: int
+
+    def __str__(self) -> str:
+        key = fingerprint(base64.b64decode(self.key))
+        return f"{self.key_type} key {key} in {self.path} line {self.line}"
 
 
 class KnownFile:
@@ -223,7 +227,7 @@ def _key_in(kind: str, text: str, marker: str) -> str:
         blob = base64.b64decode("".join(text.split()), validate=True)
         size = int.from_bytes(blob[:4], "big")
         good = _TYPES.fullmatch(kind) and blob[4 : 4 + size] == kind.encode()
-        meant = key_in(blob) if marker else blob
+        meant = PublicKey(blob).plain if marker else blob
         return base64.b64encode(meant).decode() if good else ""
     except ValueError:
         return ""

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from .fields import Fields
 from .patterns import chosen
 
-_CERTIFIED = "-cert-v01@openssh.com"
-_FIELDS = {  # how many follow the type; then a certificate says what it is for
+SUFFIX = "-cert-v01@openssh.com"
+"""What the types of certificates, and the algorithms for them, end with."""
+
+_FIELDS = {  # how many follow the type
     "ssh-rsa": 2,
     "ssh-ed25519": 1,
     "ecdsa-sha2-nistp256": 2,
@@ -40,7 +42,7 @@ _PLAIN = (
 
 
 def _certified(algorithm: str) -> str:
-    return algorithm.removesuffix("@openssh.com") + _CERTIFIED
+    return algorithm.removesuffix("@openssh.com") + SUFFIX
 
 
 ALGORITHMS = (*map(_certified, _PLAIN), *_PLAIN)
@@ -70,7 +72,7 @@ class PublicKey:
 
     @property
     def is_certificate(self) -> bool:
-        return self.kind.endswith(_CERTIFIED)
+        return self.kind.endswith(SUFFIX)
 
     @property
     def is_for_hosts(self) -> bool:
@@ -96,8 +98,7 @@ class PublicKey:
     @property
     def fingerprint(self) -> str:
         """The key's, as ssh shows it; a certificate has that of its key."""
-        digest = hashlib.sha256(self.plain).digest()
-        return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+        return fingerprint(self.plain)
 
     def __str__(self) -> str:
         kind = _without_certificate(self.kind)
@@ -126,18 +127,36 @@ class PublicKey:
 
     def _certificate(self) -> tuple[bytes, int]:
         """The plain key in a certificate, and what that is for."""
-        kind = _without_certificate(self.kind)
-        if kind not in _FIELDS:
-            raise ValueError(f"an unknown type of certificate: {self.kind}")
         fields = Fields(self.blob)
-        fields.string()
-        fields.string()  # a nonce
-        begin = len(fields.before)
-        for _ in range(_FIELDS[kind]):
-            fields.string()
-        plain = string(kind.encode()) + fields.before[begin:]
+        plain = certified_key(fields)
         fields.number(8)  # its own
         return plain, fields.number(4)
+
+
+def certified_key(fields: Fields) -> bytes:
+    """Return the key in a certificate; what that says of it is left to be read.
+
+    Args:
+        fields: The certificate, from its beginning.
+
+    Raises:
+        ValueError: It is malformed, or of an unknown type.
+    """
+    certified = fields.text()
+    kind = _without_certificate(certified)
+    if kind not in _FIELDS:
+        raise ValueError(f"an unknown type of certificate: {certified}")
+    fields.string()  # a nonce
+    begin = len(fields.before)
+    for _ in range(_FIELDS[kind]):
+        fields.string()
+    return string(kind.encode()) + fields.before[begin:]
+
+
+def fingerprint(key: bytes) -> str:
+    """Return the SHA256 fingerprint of a public key, as ssh shows it."""
+    digest = hashlib.sha256(key).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def from_line(data: bytes) -> PublicKey | None:
@@ -168,11 +187,11 @@ def string(data: bytes) -> bytes:
 
 
 def _is_certified(algorithm: str) -> bool:
-    return algorithm.endswith(_CERTIFIED)
+    return algorithm.endswith(SUFFIX)
 
 
 def _without_certificate(kind: str) -> str:
     if not _is_certified(kind):
         return kind
     end = "@openssh.com" if kind.startswith("sk-") else ""
-    return kind.removesuffix(_CERTIFIED) + end
+    return kind.removesuffix(SUFFIX) + end

@@ -45,19 +45,38 @@ def resolve(settings: Settings, deadline: Deadline, ended: Callable[[float], boo
     return _resolve(settings, deadline)
 
 
-def _resolve(settings: Settings, deadline: Deadline) -> Addresses:
+def own_address(name: str, family: int, deadline: Deadline) -> Any:
+    """Return the address that BindAddress names, as a socket's `bind` takes it.
+
+    Raises:
+        OSError: It names none of that family, or could not be looked up in time.
+    """
+    found = _in_time(name, 0, family, deadline)
+    if found is None:
+        raise OSError(f"its name was looked up in vain for {deadline.seconds:.3g} s")
+    if isinstance(found, Exception):
+        raise found if isinstance(found, OSError) else OSError(str(found))
+    return found[0][4]
+
+
+def _in_time(name: str, port: int, family: int, deadline: Deadline) -> Addresses | Exception | None:
     """Look a name up; the system's resolver knows no deadline, so it is left to itself then."""
-    if _is_address(settings.address):
-        return _found(settings, _look_up(settings))
+    if _is_address(name):
+        return _look_up(name, port, family)
     answers: list[Addresses | Exception] = []
     done = threading.Event()
 
     def look_up() -> None:
-        answers.append(_look_up(settings))
+        answers.append(_look_up(name, port, family))
         done.set()
 
-    threading.Thread(target=look_up, name=f"look up {settings.address}", daemon=True).start()
-    if not deadline.wait(done):
+    threading.Thread(target=look_up, name=f"look up {name}", daemon=True).start()
+    return answers[0] if deadline.wait(done) else None
+
+
+def _resolve(settings: Settings, deadline: Deadline) -> Addresses:
+    answer = _in_time(settings.address, settings.port, settings.family, deadline)
+    if answer is None:
         raise _UnresolvedError(
             ConnectError,
             f"its name {settings.address!r} was looked up in vain for {deadline.seconds:.3g} s",
@@ -65,7 +84,7 @@ def _resolve(settings: Settings, deadline: Deadline) -> Addresses:
             "as HostName in ssh_config.",
             "the look-up of the name gave no answer in time",
         )
-    return _found(settings, answers[0])
+    return _found(settings, answer)
 
 
 def _is_address(text: str) -> bool:
@@ -76,11 +95,9 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _look_up(settings: Settings) -> Addresses | Exception:
+def _look_up(name: str, port: int, family: int) -> Addresses | Exception:
     try:
-        return socket.getaddrinfo(
-            settings.address, settings.port, settings.family, socket.SOCK_STREAM
-        )
+        return socket.getaddrinfo(name, port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return error
 

@@ -9,8 +9,9 @@ import base64
 import hashlib
 from collections.abc import Callable
 
-from .certificates import Certificate, key_in
+from .certificates import Certificate
 from .fields import Fields
+from .publickeys import PublicKey
 
 _MAGIC = b"SSHKRL\n\0"
 _CERTIFICATES, _KEYS, _SHA1, _SHA256 = 1, 2, 3, 5  # sections
@@ -115,5 +116,5 @@ def _listed(data: bytes) -> list[bytes]:
             good = False
         if not good:
             raise ValueError(f"its line {number} is no public key")
-        keys.append(key_in(key))
+        keys.append(PublicKey(key).plain)
     return keys

@@ -18,6 +18,7 @@ from .publickeys import PublicKey, signed_with, string
 
 _REQUEST_IDENTITIES, _IDENTITIES = 11, 12
 _SIGN_REQUEST, _SIGN_RESPONSE = 13, 14
+_EXTENSION, _BIND = 27, b"session-bind@openssh.com"
 _FLAGS = {"rsa-sha2-256": 2, "rsa-sha2-512": 4}
 _LARGEST = 1 << 18  # bytes of an answer, as OpenSSH
 _SOON, _PATIENCE = 10.0, 60.0  # seconds: it may have to ask a person before it signs
@@ -32,10 +33,13 @@ class SSHAgent:
 
     Args:
         path: Its socket.
+        proof: The host key, the session's identifier and the host's signature of that, which show
+            who is logged in to: some keys are for some hosts alone (`ssh-add -h`).
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, proof: tuple[bytes, bytes, bytes] | None = None) -> None:
         self._path = path
+        self._proof = proof
 
     def identities(self) -> list[Identity]:
         """Return its keys and certificates, in its order.
@@ -69,16 +73,26 @@ class SSHAgent:
                 end = time.monotonic() + seconds
                 connection.settimeout(seconds)
                 connection.connect(self._path)
-                connection.sendall(string(request))
-                (length,) = struct.unpack(">I", _exactly(connection, 4, end))
-                if not 0 < length <= _LARGEST:
-                    raise AgentError(f"the agent at {self._path} is none")
-                answer = _exactly(connection, length, end)
+                if self._proof is not None:  # an agent that does not know of that says no
+                    self._exchange(connection, _binding(*self._proof), end)
+                answer = self._exchange(connection, request, end)
         except (OSError, ValueError) as error:
             raise AgentError(f"the agent at {self._path}: {error}") from error
         if answer[0] != expected:
             raise AgentError("the agent refuses")
         return answer[1:]
+
+    def _exchange(self, connection: socket.socket, request: bytes, end: float) -> bytes:
+        connection.sendall(string(request))
+        (length,) = struct.unpack(">I", _exactly(connection, 4, end))
+        if not 0 < length <= _LARGEST:
+            raise AgentError(f"the agent at {self._path} is none")
+        return _exactly(connection, length, end)
+
+
+def _binding(*proof: bytes) -> bytes:
+    is_forwarding = b"\0"
+    return bytes([_EXTENSION]) + b"".join(map(string, (_BIND, *proof))) + is_forwarding
 
 
 def _identity(blob: bytes, comment: bytes) -> Identity | None:

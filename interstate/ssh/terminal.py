@@ -10,8 +10,9 @@ import builtins
 import contextlib
 import getpass
 import os
-import select
+import selectors
 import subprocess
+import sys
 import termios
 import threading
 from collections.abc import Iterator
@@ -179,14 +180,26 @@ def _line(file: int, wakes: int) -> str | None:
     """Read a line; None if there is none, or this was woken before its end."""
     data = b""
     while b"\n" not in data and len(data) < _LONGEST:
-        ready, _, _ = select.select([file, wakes], [], [])
-        more = b"" if wakes in ready else os.read(file, _LONGEST)
-        if wakes in ready or not (more or data):
+        is_over = wakes in _readable(file, wakes)
+        more = b"" if is_over else os.read(file, _LONGEST)
+        if is_over or not (more or data):
             return None
         if not more:
             break
         data += more
     return data.split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "surrogateescape")
+
+
+def _readable(*files: int) -> list[int]:
+    """Wait until there is something to read; return where.
+
+    select cannot wait for files beyond the 1,023rd, and macOS cannot poll a terminal.
+    """
+    kind = selectors.PollSelector if sys.platform == "linux" else selectors.SelectSelector
+    with kind() as selector:
+        for file in files:
+            selector.register(file, selectors.EVENT_READ)
+        return [key.fd for key, _ in selector.select()]
 
 
 def _show(device: int, data: bytes) -> None:

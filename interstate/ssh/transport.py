@@ -8,6 +8,9 @@ What paramiko 5.1 does otherwise, and why it is changed here:
   0.1 s: it is asked for once, and the first attempt follows at once, as RFC 4252 allows.
 - It polls ten times a second, in every thread: see `settle_down`.
 - A disconnect's reason only goes to the log.
+- A MAC that both ends would take is insisted on where the cipher needs none.
+- `curve25519-sha256` is known by its old name alone.
+- A channel that is closed while keys are agreed on anew would be the end of the connection.
 """
 
 from __future__ import annotations
@@ -34,11 +37,11 @@ from paramiko.message import Message
 
 from ..errors import HostKeyError
 from ..printable import printable
-from .agreeing import compare, offer
-from .certificates import SUFFIX
+from .agreeing import compare, offer, offer_macs, spare_macs
 from .conversation import Handler
 from .deadline import Deadline
 from .greeting import Packets
+from .publickeys import SUFFIX
 from .refusals import Refusing
 from .settings import Algorithms, Settings
 from .trouble import WayError
@@ -49,6 +52,9 @@ logging.getLogger(LOG).setLevel(logging.CRITICAL)  # what matters is in our exce
 #                                                    set this logger's level to DEBUG
 
 _DELAYED = "zlib@openssh.com"  # compression that begins once we are logged in
+_CURVE = "curve25519-sha256"  # RFC 8731; paramiko knows it by the name that it had before
+_WAYS = dict(inside(paramiko.Transport)._kex_info)
+_WAYS[_CURVE] = _WAYS[f"{_CURVE}@libssh.org"]
 _GOODBYE = 0.2  # seconds that close() waits for the connection's thread, which needs far less
 
 
@@ -66,12 +72,15 @@ class Transport(Refusing):
         repeatable: Whether we were let in by what would let us in again, with nobody asked.
     """
 
+    _kex_info = _WAYS
+    _preferred_kex = (_CURVE, *inside(paramiko.Transport)._preferred_kex)
+
     def __init__(self, wire: Wire, name: str) -> None:
         super().__init__(cast(Any, wire), packetizer_class=Packets)
         self.set_log_channel(LOG)
         self.name = name
         self.wire = wire
-        self._unsaid: list[tuple[paramiko.Channel, int]] = []
+        self._unsaid: list[Message] = []
         self.farewell = ""
         self.environment: tuple[tuple[str, str], ...] = ()
         self.repeatable = False
@@ -89,6 +98,13 @@ class Transport(Refusing):
     def cut(self) -> bool:
         """Whether the hop before it was lost."""
         return isinstance(self.wire, Tunnel) and self.wire.cut
+
+    def is_active(self) -> bool:
+        """Whether it is there, as far as anybody has found who reads or writes.
+
+        paramiko would say so until its thread has read to the end, and told all channels.
+        """
+        return super().is_active() and not cast(Packets, self.packetizer).broken
 
     def responds(self, seconds: float) -> bool:
         """Whether the server says anything within that time, asked or not; so it is there."""
@@ -147,9 +163,11 @@ class Transport(Refusing):
         usual = (*certified, *options.key_types)
         named = offer("HostKeyAlgorithms", wanted.host_keys, usual, possible["HostKeyAlgorithms"])
         options.key_types = algorithms(named)
-        options.ciphers = offer("Ciphers", wanted.ciphers, options.ciphers, possible["Ciphers"])
         options.kex = offer("KexAlgorithms", wanted.kex, options.kex, possible["KexAlgorithms"])
-        options.digests = offer("MACs", wanted.macs, options.digests, possible["MACs"])
+        ciphers = offer("Ciphers", wanted.ciphers, options.ciphers, possible["Ciphers"])
+        options.ciphers, options.digests = offer_macs(
+            wanted.macs, options.digests, possible["MACs"], ciphers, self._sealing()
+        )
         if compressed:
             options.compression = (_DELAYED, "none")
 
@@ -162,6 +180,18 @@ class Transport(Refusing):
             "KexAlgorithms": tuple(all_of._kex_info),
             "MACs": tuple(all_of._mac_info),
         }
+
+    def _sealing(self) -> set[str]:
+        """The ciphers that need no MAC."""
+        ciphers = inside(self)._cipher_info
+        return {name for name, about in ciphers.items() if about.get("is_aead", False)}
+
+    def _really_parse_kex_init(
+        self, m: Message, ignore_first_byte: bool = False
+    ) -> dict[str, list[str]]:
+        parsed: dict[str, list[str]] = inside(super())._really_parse_kex_init(m, ignore_first_byte)
+        spare_macs(parsed, self.preferred_ciphers, self.preferred_macs, self._sealing())
+        return parsed
 
     def _parse_kex_init(self, m: Message) -> None:
         ours = {
@@ -180,6 +210,8 @@ class Transport(Refusing):
         if looked_at is not None and self.host_key != looked_at:
             self.host_key = looked_at
             raise paramiko.SSHException("it shows another host key than when we met it")
+        if looked_at is None and self.session_id is not None:
+            self.conversation.proof = host_key, self.session_id, sig
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -200,25 +232,33 @@ class Transport(Refusing):
         return self.clear_to_send.is_set() and self.wire.writable()
 
     def give_window(self, channel: paramiko.Channel, size: int) -> None:
-        """Let the server send so many more bytes; on the connection's own thread.
-
-        While keys are agreed on anew, that may not be said, and this thread must not wait for the
-        end of it: it is said then.
-        """
-        if not self.clear_to_send.is_set():
-            self._unsaid.append((channel, size))
-            return
+        """Let the server send so many more bytes; on the connection's own thread."""
         message = Message()
         message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
         message.add_int(channel.remote_chanid)
         message.add_int(size)
-        inside(self)._send_message(message)
+        self._send_user_message(message)
+
+    def _send_user_message(self, message: Message) -> None:
+        """Say something; while keys are agreed on anew, that may not be.
+
+        Who has something to say waits for the end of it.  The connection's own thread must not, or
+        there would be none: what it says, such as that a channel is closed, is said then.
+        """
+        if threading.current_thread() is not self:
+            inside(super())._send_user_message(message)
+            return
+        with self.clear_to_send_lock:
+            if self.clear_to_send.is_set():
+                inside(self)._send_message(message)
+            else:
+                self._unsaid.append(message)
 
     def _parse_newkeys(self, m: Message) -> None:
         inside(super())._parse_newkeys(m)
         unsaid, self._unsaid = self._unsaid, []
-        for channel, size in unsaid:
-            self.give_window(channel, size)
+        for message in unsaid:
+            self._send_user_message(message)
 
     def renew_keys(self, size: int, seconds: int) -> None:
         """Have keys agreed on anew after so many bytes, each way, and seconds; 0: as usual."""
@@ -316,28 +356,21 @@ def execute(channel: paramiko.Channel, command: str, deadline: Deadline) -> bool
     """
     channel.set_combine_stderr(True)
     for name, value in cast(Transport, channel.get_transport()).environment:
-        _set_variable(channel, name, value)
-    message = Message()
-    message.add_byte(cMSG_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)
-    message.add_string("exec")
-    message.add_boolean(True)
-    message.add_string(command)
+        _request(channel, "env", name, os.fsencode(value), answered=False)  # as ssh
     channel.event.clear()
     channel.event_ready = False
-    inside(channel.get_transport())._send_user_message(message)
+    _request(channel, "exec", command, answered=True)
     return deadline.wait(channel.event) and channel.event_ready
 
 
-def _set_variable(channel: paramiko.Channel, name: str, value: str) -> None:
-    """Ask for a variable; as with ssh, a server that does not allow it says nothing."""
+def _request(channel: paramiko.Channel, kind: str, *texts: str | bytes, answered: bool) -> None:
     message = Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)
-    message.add_string("env")
-    message.add_boolean(False)
-    message.add_string(name)
-    message.add_string(os.fsencode(value))
+    message.add_string(kind)
+    message.add_boolean(answered)
+    for text in texts:
+        message.add_string(text)
     inside(channel.get_transport())._send_user_message(message)
 
 

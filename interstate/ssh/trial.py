@@ -19,6 +19,8 @@ class Trial:
         asked: Whether a person was asked for something, which may have taken long.
         key: What we call the key that was offered last.
         tried: What the server was offered, since it accepted something.
+        unsigned: Keys that it would have accepted, if only we could have signed with them.
+        locked: Whether a key was of no use because nobody gave its passphrase.
         taken: The methods that it accepted, and wanted another one after.
     """
 
@@ -29,6 +31,8 @@ class Trial:
         self.asked = False
         self.key = ""
         self.tried: list[str] = []
+        self.unsigned: list[str] = []
+        self.locked = False
         self.taken: list[str] = []
         self._unused: list[str] = []
 
@@ -50,6 +54,7 @@ class Trial:
         """The server has accepted a method, and wants another one after it."""
         self.taken.append(method)
         self.tried.clear()
+        self.unsigned.clear()
 
     def note(self, unused: str) -> None:
         """Note what was not used, and why."""
@@ -63,7 +68,12 @@ class Trial:
     def offer(self) -> str:
         """What the server was offered, as a phrase."""
         tried = ", ".join(dict.fromkeys(self.tried))
-        if not self.taken:
-            return f"the server accepted none of: {tried}" if tried else "there was no key to offer"
-        more = f"of these none: {tried}" if tried else "there was nothing else to offer"
-        return f"the server accepted {' and '.join(self.taken)}, and wants more; {more}"
+        none, nothing = "the server accepted none of", "there was no key to offer"
+        before = ""
+        if self.taken:
+            before = f"the server accepted {' and '.join(self.taken)}, and wants more; "
+            none, nothing = "of these none", "there was nothing else to offer"
+        if not self.unsigned:
+            return f"{before}{none}: {tried}" if tried else f"{before}{nothing}"
+        would = f"the server would accept {', '.join(self.unsigned)}, but we could not sign with it"
+        return f"{before}{none}: {tried}; {would}" if tried else f"{before}{would}"
