@@ -6,6 +6,7 @@ An interpreter that is not here is skipped, with a warning.
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import nox
 
@@ -15,7 +16,17 @@ nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-NEWEST = next((version for version in reversed(PYTHONS) if shutil.which(f"python{version}")), "")
+
+
+def _is_here(version: str) -> bool:
+    """Whether such a Python runs; what is found by its name may be a mere shim of pyenv's."""
+    path = shutil.which(f"python{version}")
+    if path is None:
+        return False
+    return not subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode  # noqa: S603
+
+
+NEWEST = next(filter(_is_here, reversed(PYTHONS)), "")
 
 
 def _install(session: nox.Session, *groups: str) -> None:

@@ -95,7 +95,7 @@ class AskingServer:
             listener.close()
         for transport in self._transports:
             transport.close()
-            transport.join(5)
+            transport.join(60)
 
     def hosts(self, count: int = 1) -> list[Host]:
         addresses = loopback_addresses(count)

@@ -17,15 +17,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from interstate.hosts import Host
 from interstate.pytest_plugin import interstate_hosts  # noqa: F401 - as if it were installed
 
 from . import processes
+from .gates import Gate
+from .servers import refused_port as a_refused_port
 from .sshd import Keys, Sshd, loopback_addresses
 
-_PATIENCE = 5.0  # seconds that threads and processes may take to end after their test
+_PATIENCE = 30.0  # seconds that threads, processes and files may take to end after their test
 _PR_SET_CHILD_SUBREAPER = 36
+
+# How long an example takes says how busy this computer is, as a rule.
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("busy")
 
 
 def pytest_configure() -> None:
@@ -82,6 +91,21 @@ def host(request: pytest.FixtureRequest, real_host: Host, loopback_host: Host) -
     return {"sshd": real_host, "loopback": loopback_host}[request.param]
 
 
+@pytest.fixture(scope="session")
+def refused_port() -> Iterator[int]:
+    """A port that refuses, at all addresses of 127.0.0.0/8."""
+    with a_refused_port() as port:
+        yield port
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate for calls on this computer, closed; whoever waits there still goes on at the end."""
+    gate = Gate(tmp_path)
+    yield gate
+    gate.open()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread, a process or a file descriptor, and name it.
@@ -135,5 +159,8 @@ def _left_processes(before: set[int]) -> list[str]:
 
 
 def _left_files(before: dict[str, str]) -> list[str]:
-    after = _descriptors()
-    return [f"file {fd}: {what}" for fd, what in after.items() if before.get(fd) != what]
+    """What is open still: a thread that was there before may be about to close what it had."""
+    deadline = time.monotonic() + _PATIENCE
+    while (new := _descriptors().items() - before.items()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return [f"file {fd}: {what}" for fd, what in sorted(new)]

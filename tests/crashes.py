@@ -15,7 +15,6 @@ import random
 import re
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -267,7 +266,8 @@ class Place:
         def strike() -> None:
             pids = [os.getpid(), os.getppid()]
             if child:
-                pids.append(subprocess.Popen(["sleep", "600"], start_new_session=session).pid)
+                sleep = "sleep", ["sleep", "600"], os.environ.copy()
+                pids.append(os.posix_spawnp(*sleep, setsid=session))
             with open(noted, "a") as file:
                 file.write(" ".join(map(str, pids)) + "\n")
             then()

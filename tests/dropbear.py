@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -19,9 +18,10 @@ from interstate.hosts import Host
 
 from . import processes
 from .accounts import Account, Homes, why_not
+from .daemon_log import DaemonLog
 
 USER = "droplet"
-_PATIENCE = 10.0  # seconds
+_PATIENCE = 30.0  # seconds
 _ATTEMPTS = 10
 
 
@@ -67,7 +67,6 @@ class Dropbear:
         self._within = homes.within
         self._public = _new_key(self._host_key, kind)
         self._pid_file = directory / "pid"
-        self._log: list[str] = []
 
     def __enter__(self) -> Dropbear:
         for _ in range(_ATTEMPTS):
@@ -98,7 +97,7 @@ class Dropbear:
     @property
     def log(self) -> str:
         """What it has logged so far."""
-        return "".join(self._log)
+        return self._log.text
 
     def sessions(self) -> list[int]:
         """The process ids of the connections that are there, and of all that runs under them."""
@@ -114,32 +113,19 @@ class Dropbear:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={"PATH": path},
-            text=True,
-            errors="replace",
         )
-        self._ready = threading.Event()
-        self._reader = threading.Thread(target=self._read, name="log of dropbear")
-        self._reader.start()
-        self._ready.wait(_PATIENCE)
-        if "Not backgrounding" in self.log and "ailed listening" not in self.log:
+        assert self._process.stderr is not None
+        self._log = DaemonLog(self._process.stderr, "log of dropbear")
+        ready = self._log.wait_for(lambda log: "Not backgrounding" in log, _PATIENCE)
+        if ready and "ailed listening" not in self.log:
             return True
         self._stop()
         return False
 
-    def _read(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as log:
-            for line in log:
-                self._log.append(line)
-                if "Not backgrounding" in line:
-                    self._ready.set()
-        self._ready.set()
-
     def _stop(self) -> None:
         self._process.terminate()
         self._process.wait(_PATIENCE)
-        self._reader.join(_PATIENCE)
-        assert not self._reader.is_alive(), "a child of dropbear holds on to its log"
+        assert self._log.ended(_PATIENCE), "a child of dropbear holds on to its log"
 
 
 def _find(name: str) -> str | None:

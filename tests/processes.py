@@ -48,7 +48,7 @@ def kill(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_gone(pids, 5.0)
+    wait_gone(pids, 30.0)
 
 
 def end_what_is_left(pids: Iterable[int], timeout: float) -> list[str]:

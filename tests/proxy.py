@@ -24,7 +24,7 @@ _CHUNK = 64 << 10
 _IN_FLIGHT = 256  # chunks under way in one direction; then the sender has to wait
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no seconds; closing then sends a RST
 _LATE = 0.02  # seconds that a sleep may have been too long, and are made up for
-_TIMEOUT = 10.0
+_TIMEOUT = 60.0
 
 
 class Proxy:

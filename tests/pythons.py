@@ -14,7 +14,7 @@ from pathlib import Path
 
 HOSTS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 _ASK = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 
 @functools.cache

@@ -46,6 +46,14 @@ def port_with(answer: Answer, address: str = "127.0.0.1") -> Iterator[int]:
                 thread.join()
 
 
+@contextlib.contextmanager
+def refused_port() -> Iterator[int]:
+    """A port of 127.0.0.0/8 that refuses, and that nobody else gets meanwhile: no one listens."""
+    with socket.socket() as reserved:
+        reserved.bind(("", 0))
+        yield reserved.getsockname()[1]
+
+
 def until_closed(client: socket.socket) -> None:
     """Hear a client out and say nothing."""
     while client.recv(4096):

@@ -17,7 +17,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +26,12 @@ from typing import Self
 from interstate.hosts import Host
 
 from . import processes
+from .daemon_log import DaemonLog
 
 _MAX_LISTEN = 16  # MAX_LISTEN_SOCKS in sshd.c: for more addresses there are more daemons
 _ATTEMPTS = 10
-_START_TIMEOUT = 20.0
-_END_TIMEOUT = 10.0
+_START_TIMEOUT = 60.0
+_END_TIMEOUT = 30.0
 _RULES = """\
 UsePAM no
 StrictModes no
@@ -232,19 +232,14 @@ Host *
 
 
 class _Daemon:
-    """One sshd process in the foreground, and a thread that reads its log."""
+    """One sshd process in the foreground, and its log."""
 
     def __init__(self, config: Path, within: Sequence[str]) -> None:
         command = [*within, _sshd_path(), "-D", "-e", "-f", str(config)]
         command = [*processes.ended_with_us(), *command]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-        )
-        self._lines: list[str] = []
-        self._changed = threading.Condition()
-        self._at_end = False
-        self._reader = threading.Thread(target=self._read, name=f"log of {shlex.join(command)}")
-        self._reader.start()
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert self._process.stderr is not None
+        self._log = DaemonLog(self._process.stderr, f"log of {shlex.join(command)}")
 
     @property
     def pid(self) -> int:
@@ -252,16 +247,14 @@ class _Daemon:
 
     @property
     def log(self) -> str:
-        with self._changed:
-            return "".join(self._lines)
+        return self._log.text
 
     def wait_listening(self, count: int) -> bool:
         """Wait until it listens on `count` addresses; False if it could not have one of them."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._bound() >= count or self._at_end, _START_TIMEOUT)
+        listens = self._log.wait_for(lambda log: _bound(log) >= count, _START_TIMEOUT)
         if "Address already in use" in self.log:
             return False
-        if self._bound() < count:
+        if not listens:
             self.stop()
             raise AssertionError(f"sshd did not start: {self.log}")
         return True
@@ -269,22 +262,12 @@ class _Daemon:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(_END_TIMEOUT)
-        self._reader.join(_END_TIMEOUT)
-        assert not self._reader.is_alive(), f"a child of sshd {self.pid} holds on to its log"
+        assert self._log.ended(_END_TIMEOUT), f"a child of sshd {self.pid} holds on to its log"
 
-    def _bound(self) -> int:
-        return sum(line.startswith(("Server listening", "Bind to port")) for line in self._lines)
 
-    def _read(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as log:
-            for line in log:
-                with self._changed:
-                    self._lines.append(line)
-                    self._changed.notify_all()
-        with self._changed:
-            self._at_end = True
-            self._changed.notify_all()
+def _bound(log: str) -> int:
+    """How many addresses it has, or could not have."""
+    return sum(line.startswith(("Server listening", "Bind to port")) for line in log.splitlines())
 
 
 def _sshd_path() -> str:

@@ -28,7 +28,7 @@ from interstate.callbacks import Callbacks
 
 from . import processes
 
-PATIENCE = 20.0  # seconds that a wait for something over there may take
+PATIENCE = 60.0  # seconds that a wait for something over there may take
 _PID = 4  # bytes of a process id
 _PACKAGE = "test.test_concurrent_futures"
 _VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"

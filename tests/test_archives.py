@@ -16,7 +16,7 @@ from interstate.platforms import Platform
 from interstate.resolving import Installer, NoPackagesError, Wanted
 
 PLATFORM = Platform((3, 12, 1), "cpython", "", "Linux", "x86_64", "glibc 2.36")
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from . import pythons
 from .packages import wrapped
 from .sshd import Keys, Sshd
 
-PATIENCE = 100.0  # seconds: pip may have to fetch numpy
+PATIENCE = 300.0  # seconds: pip may have to fetch numpy
 OTHERS = [v for v in reversed(pythons.HOSTS) if v != f"{sys.version_info[0]}.{sys.version_info[1]}"]
 
 PROJECT = {

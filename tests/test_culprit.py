@@ -29,7 +29,7 @@ import interstate
 from interstate import Host, SSHExecutor
 from interstate.remote import payload, search
 
-PATIENCE = 30.0  # seconds: no result takes that long
+PATIENCE = 60.0  # seconds: no result takes that long
 LOCK = threading.Lock()
 SAID = "TypeError: cannot pickle '_thread.lock' object"
 AWAY = "make it inside the function, over there"
@@ -516,7 +516,7 @@ def test_a_search_ends_in_time_with_what_it_knows(monkeypatch: pytest.MonkeyPatc
 
     start = time.monotonic()
     found = search.find([("it", {"a": [Wide()]})], seconds=0.1)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < PATIENCE / 2
     assert found is not None
     assert (found.error, len(found.path)) == (None, 1)
     in_no_time = functools.partial(search.find, seconds=0.0)

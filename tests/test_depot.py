@@ -20,7 +20,7 @@ from interstate.remote.depot import Depot, Lock
 from .packages import Process, wrapped
 from .pythons import HOSTS, find, why_not
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 LIMIT = 1 << 30
 
 

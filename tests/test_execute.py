@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,10 @@ import pytest
 import interstate
 from interstate import Environ, ExecuteError, Host, execute
 
+from .gates import Gate
 from .sshd import Keys, Sshd, loopback_addresses
+
+LONG = 200.0  # seconds that each of many hosts may take to connect to
 
 
 @pytest.fixture(params=["sshd", "loopback"])
@@ -41,17 +43,15 @@ def test_one_job_on_one_host_prints_here_and_returns_here(
     assert capfd.readouterr().out == "0\n1\n2\na child\n"
 
 
-def test_output_of_one_host_appears_while_the_job_runs(host: Host) -> None:
-    seen: list[float] = []
+def test_output_of_one_host_appears_while_the_job_runs(host: Host, gate: Gate) -> None:
+    wait_there = gate.wait
 
-    def job() -> float:
+    def job() -> str:
         print("now")
-        time.sleep(0.5)
-        return time.time()
+        wait_there()
+        return "seen"
 
-    ended = execute(job, host=host, output=lambda *_: seen.append(time.time()))
-    assert seen
-    assert seen[0] < ended - 0.3
+    assert execute(job, host=host, output=lambda *_: gate.open()) == "seen"
 
 
 def test_a_job_cut_into_slices_covers_the_whole(
@@ -173,7 +173,10 @@ def test_a_hundred_hosts_take_one_execute_and_nothing_is_lost(tmp_path: Path, ke
     with Sshd(tmp_path, keys, listen=loopback_addresses(100)) as sshd:
         hosts = sshd.hosts(100)
         results = execute(
-            lambda environ: (environ["index"], environ["host"]), hosts=hosts, output="capture"
+            lambda environ: (environ["index"], environ["host"]),
+            hosts=hosts,
+            output="capture",
+            connect_timeout=LONG,
         )
     assert results == [(index, str(host)) for index, host in enumerate(hosts)]
 
@@ -183,6 +186,7 @@ def test_a_hundred_hosts_behind_a_hop_share_one_connection_to_it(
 ) -> None:
     with Sshd(tmp_path, keys, listen=loopback_addresses(51)) as sshd:
         hop, *hosts = sshd.hosts(51)
-        assert execute(lambda: 1, hosts=hosts, via=hop, output="capture") == [1] * 50
+        options: dict[str, Any] = {"output": "capture", "connect_timeout": LONG}
+        assert execute(lambda: 1, hosts=hosts, via=hop, **options) == [1] * 50
         assert sshd.log.count(f" {hop.name} port {hop.port} rdomain") <= 1
         assert sshd.log.count("Accepted publickey") == 51

@@ -15,6 +15,7 @@ from interstate import Host
 
 from . import processes
 
+PATIENCE = 100.0  # seconds: nothing takes that long
 SCRIPT = """
 import os, sys, time
 import interstate
@@ -36,7 +37,7 @@ def test_what_was_submitted_is_finished_before_the_interpreter_ends(host: Host) 
             executor.submit(abs, 1).result()
         executor.submit(job).add_done_callback(lambda future: print(future.result()))
     """
-    done = subprocess.run(script(host, body), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(script(host, body), capture_output=True, text=True, timeout=PATIENCE)
     assert (done.stdout, done.stderr, done.returncode) == ("finished\n", "", 0)
 
 
@@ -51,7 +52,7 @@ def test_after_the_end_has_begun_nothing_is_taken(host: Host) -> None:
             except RuntimeError as error:
                 print(error)
     """
-    done = subprocess.run(script(host, body), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(script(host, body), capture_output=True, text=True, timeout=PATIENCE)
     assert "cannot schedule new futures after" in done.stdout
     assert done.stderr == ""
 
@@ -61,7 +62,7 @@ def test_after_the_end_has_begun_nothing_is_taken(host: Host) -> None:
 )
 def test_ctrl_c_ends_it_at_once_and_leaves_nothing_over_there(host: Host, last: str) -> None:
     body = f"""
-        future = executor.submit(lambda: (print(os.getpid(), flush=True), time.sleep(60)))
+        future = executor.submit(lambda: (print(os.getpid(), flush=True), time.sleep(600)))
         while not future.stdout.strip():
             time.sleep(0.01)
         print(future.stdout, flush=True)
@@ -73,7 +74,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing_over_there(host: Host, last: 
         pid = int(process.stdout.readline())
         assert os.path.exists(f"/proc/{pid}")
         assert _press_ctrl_c(process), "it did not end"
-    assert not processes.wait_gone({pid}, 5.0)
+    assert not processes.wait_gone({pid}, PATIENCE)
 
 
 def _press_ctrl_c(process: subprocess.Popen[str]) -> bool:
@@ -83,7 +84,7 @@ def _press_ctrl_c(process: subprocess.Popen[str]) -> bool:
     for _ in range(5):
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(2)
+            process.wait(PATIENCE / 5)
             return True
     process.kill()
     return False
@@ -93,7 +94,7 @@ def test_ctrl_c_in_execute_ends_what_runs_over_there(host: Host) -> None:
     body = """
         executor.shutdown()
         interstate.execute(
-            lambda: (print(os.getpid(), flush=True), time.sleep(60)),
+            lambda: (print(os.getpid(), flush=True), time.sleep(600)),
             host=interstate.Host(*{host!r}),
         )
     """.replace(
@@ -106,7 +107,7 @@ def test_ctrl_c_in_execute_ends_what_runs_over_there(host: Host) -> None:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) != 0
+        assert process.wait(PATIENCE) != 0
         assert process.stderr is not None
         assert "KeyboardInterrupt" in process.stderr.read()
-    assert not processes.wait_gone({pid}, 5.0)
+    assert not processes.wait_gone({pid}, PATIENCE)

@@ -36,7 +36,7 @@ from interstate.remote.sink import Sink
 from . import processes
 
 REPOSITORY = Path(__file__).parents[1]
-PATIENCE = 20.0  # seconds after which something counts as hung
+PATIENCE = 60.0  # seconds after which something counts as hung
 KILL = 9
 HEADER = wire.HEADER.size
 SMALL = 4096  # bytes: the least that a pipe may hold

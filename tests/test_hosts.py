@@ -17,6 +17,7 @@ from interstate.hosts import expand
         ("me@my-computer", Host("my-computer", "me")),
         ("me@corp@my-computer", Host("my-computer", "me@corp")),
         ("my_alias", Host("my_alias")),
+        ("me@work+büro~2=^", Host("work+büro~2=^", "me")),
         ("ssh://[::1]:22", Host("::1", None, 22)),
         ("ssh://me@[fe80::1%eth0]", Host("fe80::1%eth0", "me")),
         ("::1", Host("::1")),

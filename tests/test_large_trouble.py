@@ -33,7 +33,7 @@ from interstate.ssh.transport import Transport
 from .proxy import Proxy
 from .sshd import Sshd
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 MB = 1_000_000
 
 
@@ -96,12 +96,12 @@ def test_large_things_arrive_whole_though_the_connection_is_lost_on_the_way(
     data = os.urandom(12 * MB)
     with Proxy(host, tmp_path) as proxy, SSHExecutor([proxy.host], workers_per_host=2) as executor:
         outcome(executor.submit(abs, 1))
-        proxy.rate = 8.0 * MB
+        proxy.rate, sent, received = 8.0 * MB, proxy.sent, proxy.received
         futures = [executor.submit(bytes.swapcase, data) for _ in range(2)]
-        for more in (proxy.sent + 4 * MB, proxy.sent + 9 * MB):
+        for more in (sent + 4 * MB, sent + 9 * MB):
             until(partial(lambda count: proxy.sent > count, more))
             proxy.cut(reset=reset)
-        for more in (proxy.received + 4 * MB, proxy.received + 9 * MB):
+        for more in (received + 4 * MB, received + 9 * MB):
             until(partial(lambda count: proxy.received > count, more))
             proxy.cut(reset=reset)
         assert [outcome(future) for future in futures] == [data.swapcase()] * 2
@@ -213,7 +213,7 @@ def test_a_thread_that_prints_meanwhile_does_not_get_into_a_large_result(host: H
 
 
 def test_small_calls_do_not_wait_for_a_large_argument(host: Host, tmp_path: Path) -> None:
-    data = os.urandom(16 * MB)
+    data = os.urandom(48 * MB)
     with Proxy(host, tmp_path) as proxy, SSHExecutor([proxy.host], workers_per_host=2) as executor:
         outcome(executor.submit(abs, 1))
         proxy.rate, before = 4.0 * MB, proxy.sent
@@ -231,14 +231,14 @@ def test_small_calls_do_not_wait_for_a_large_result(host: Host, tmp_path: Path) 
     with Proxy(host, tmp_path) as proxy, SSHExecutor([proxy.host], workers_per_host=2) as executor:
         outcome(executor.submit(abs, 1))
         proxy.rate, before = 4.0 * MB, proxy.received
-        large = executor.submit(os.urandom, 24 * MB)
+        large = executor.submit(os.urandom, 48 * MB)
         until(lambda: proxy.received > before + MB)
         for n in range(3):
             assert outcome(executor.submit(abs, -n)) == n
-            assert proxy.received < before + 24 * MB
+            assert proxy.received < before + 48 * MB
             assert not large.done()
         proxy.rate = None
-        assert len(outcome(large)) == 24 * MB
+        assert len(outcome(large)) == 48 * MB
 
 
 def test_a_shutdown_while_an_argument_travels_waits_for_its_call(
@@ -285,7 +285,7 @@ def test_what_shrinks_is_compressed_both_ways_where_the_network_is_slow(
         assert (bytes(back) if kind == "text" else back.tobytes()) == (
             text if kind == "text" else value.tobytes()
         )
-        assert proxy.sent - sent < 5 * MB
+        assert proxy.sent - sent < 7 * MB  # how much is packed depends on how busy we are, too
         assert proxy.received - received < 7.5 * MB  # what was on its way before it was slow is not
 
 

@@ -13,7 +13,15 @@ from typing import Any
 
 import pytest
 
-from interstate import AuthenticationError, BootError, File, FileTransferError, SSHExecutor, execute
+from interstate import (
+    AuthenticationError,
+    BootError,
+    File,
+    FileTransferError,
+    SSHExecutor,
+    boot,
+    execute,
+)
 from interstate.noagent import NoAgentError
 
 from . import logins, logins_page
@@ -24,7 +32,7 @@ from .sshd import Keys
 pytestmark = pytest.mark.once
 
 PATIENCE = 60.0
-TIMEOUT = 4.0  # seconds that a login which never answers has
+TIMEOUT = 12.0  # seconds that a login which never answers has
 BUSYBOX = shutil.which("busybox") or ""
 
 SHELLS, OTHERS, DISKS = logins.shells(), logins.others(), logins.disks()
@@ -172,6 +180,9 @@ def test_what_a_login_prints_without_end_is_not_kept(accounts: Accounts) -> None
 def test_what_a_terminal_would_obey_is_not_in_the_message() -> None:
     error = NoAgentError("none came", b"a\x1b[31mb\x07\r\nc\x00\xff\xc2\x9b\xe2\x80\xa8d")
     assert error.printed.splitlines()[2:] == ["a\ufffd[31mb\ufffd", "c\ufffd\ufffd\ufffd\ufffdd"]
+    with pytest.raises(NoAgentError) as caught:
+        boot._check_version("3.8.1 /usr/bin/\x1b[2Jpython", "python", b"")
+    assert "the Python found there is 3.8.1 (/usr/bin/?[2Jpython)" in str(caught.value)
 
 
 def test_the_end_of_what_was_printed_is_in_the_message() -> None:

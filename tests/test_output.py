@@ -31,13 +31,19 @@ from interstate.remote import wire
 from interstate.remote.sink import Sink
 from interstate.screen import LONGEST, Screen
 
-PATIENCE = 30.0  # seconds: no result takes that long
+PATIENCE = 60.0  # seconds: no result takes that long
 HERE = Host("node-7")
 NOTICE = re.compile(
     rb"\n\[interstate: ([\d,]+) bytes? (?:was|were) dropped here, .*output_limit\]\n"
 )
 
 Pieces = list[tuple[int, bytes]]
+
+
+@pytest.fixture(autouse=True)
+def _agents_have_time_to_say_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end of an executor, however busy this computer is."""
+    monkeypatch.setattr("interstate.link._FAREWELL", PATIENCE)
 
 
 @pytest.fixture

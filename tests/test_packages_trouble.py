@@ -282,9 +282,9 @@ def test_a_network_that_freezes_while_they_are_sent_is_given_up(
     options: dict[str, Any] = {"python": python, "packages": ["thing"], "connect_timeout": 3.0}
     begun = time.monotonic()
     with proxy, interstate.SSHExecutor(proxy.host, **options) as executor:
-        error = executor.submit(os.getpid).exception(30.0)
+        error = executor.submit(os.getpid).exception(60.0)
         assert isinstance(error, interstate.HostError)
-    assert time.monotonic() - begun < 25.0
+    assert time.monotonic() - begun < 60.0
 
 
 # -------------------------------------------------------------------------- over there
@@ -306,11 +306,11 @@ def cache_in(tmp_path: Path) -> dict[str, str]:
 
 def test_a_slow_line_is_not_taken_for_silence(tmp_path: Path) -> None:
     def slowly(process: Process, data: bytes) -> None:
-        time.sleep(len(data) / 200e3 if process.written else 0.0)
+        time.sleep(len(data) / 100e3 if process.written else 0.0)
 
     start = boot.prepare(sys.executable)
     line = Line(start.command, cache_in(tmp_path), slowly)
-    folder = depot.keep(line, start, small_files(tmp_path, 400_000, 1), 1.0)
+    folder = depot.keep(line, start, small_files(tmp_path, 400_000, 1), 3.0)
     assert Path(folder, "file0").stat().st_size == 400_000
     line.end()
 
@@ -320,14 +320,14 @@ def test_a_slow_disk_is_not_taken_for_silence(tmp_path: Path) -> None:
         "import os, time\n"
         "fast = os.open\n"
         "def slow(path, *rest):\n"
-        "    time.sleep(0.4 if '.part/' in str(path) else 0.0)\n"
+        "    time.sleep(0.5 if '.part/' in str(path) else 0.0)\n"
         "    return fast(path, *rest)\n"
         "os.open = slow\n"
     )
     start = boot.prepare(sys.executable)
     environ = {**cache_in(tmp_path), "PYTHONPATH": str(tmp_path)}
     line = Line(start.command, environ)
-    assert len(os.listdir(depot.keep(line, start, small_files(tmp_path), 2.0))) == 9
+    assert len(os.listdir(depot.keep(line, start, small_files(tmp_path), 3.5))) == 9
     line.end()
 
 

@@ -58,7 +58,7 @@ def test_what_is_frozen_stands_still_until_it_is_thawed(proxy: Proxy) -> None:
         with pytest.raises(TimeoutError):
             stdout.channel.recv(10)
         proxy.thaw()
-        stdout.channel.settimeout(10)
+        stdout.channel.settimeout(60)
         assert stdout.channel.recv(10) == b"later\n"
 
 

@@ -17,6 +17,7 @@ def _submit_around_a_long_one(executor: SSHExecutor, end: Path) -> list[Future[A
     """Quick calls, so that others are sent ahead; one that runs until a file is there; others."""
 
     def long() -> None:
+        end.with_name("begun").touch()
         while not end.exists():
             time.sleep(0.001)
 
@@ -30,6 +31,8 @@ def test_what_was_sent_ahead_and_has_not_started_is_cancelled_at_a_shutdown(
     executor = SSHExecutor([host], workers_per_host=1)
     futures = _submit_around_a_long_one(executor, tmp_path / "end")
     wait(futures[:QUICK])
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.001)
     executor.shutdown(wait=False, cancel_futures=True)
     assert wait(futures[QUICK + 1 :], 60).not_done == set()
     assert all(future.cancelled() for future in futures[QUICK + 1 :])

@@ -32,9 +32,16 @@ from interstate.ssh.prompts import asks_for_password
 from .asking_server import AskingServer, Round, Rules
 from .sshd import Keys
 
+PATIENCE = 180.0  # seconds: fifty may log in, to servers in this process
 SECRET = "open sesame"
 CODE = ("Code: ", True)
 PASSWORD = ("Password: ", False)
+
+
+@pytest.fixture(autouse=True)
+def _servers_have_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the others go on without what is known then; five seconds, else."""
+    monkeypatch.setattr("interstate.ssh.answers.PATIENCE", PATIENCE)
 
 
 class Terminal:
@@ -99,7 +106,7 @@ def outcomes(ssh: SSH, hosts: Sequence[Host]) -> list[InterstateError | None]:
 
     def one(host: Host) -> InterstateError | None:
         try:
-            ssh.open(host, "true", time.monotonic() + 60).close()
+            ssh.open(host, "true", time.monotonic() + PATIENCE).close()
         except InterstateError as error:
             return error
         return None
@@ -170,7 +177,7 @@ def test_a_vault_whose_first_password_is_out_of_date_still_serves_the_rest(
         first, second, *rest = server.hosts(8)
         for host in (first, second):
             with pytest.raises(AuthenticationError, match=r"none was given|no other was given"):
-                ssh.open(host, "true", time.monotonic() + 60)
+                ssh.open(host, "true", time.monotonic() + PATIENCE)
         assert outcomes(ssh, rest) == [None] * 6
 
 
@@ -221,7 +228,7 @@ def test_a_host_that_takes_none_spoils_nothing_for_the_rest(
     with AskingServer(keys, tmp_path, rules) as server:
         first, *rest = server.hosts(4)
         with pytest.raises(AuthenticationError, match="no other was given"):
-            ssh.open(first, "true", time.monotonic() + 60)
+            ssh.open(first, "true", time.monotonic() + PATIENCE)
         assert outcomes(ssh, rest) == [None] * 3
     assert {prompt[-len("me@127.0.1.1's password: ") :] for prompt, _ in terminal.prompts} == {
         "me@127.0.1.1's password: "
@@ -278,7 +285,7 @@ def test_passwords_of_other_users_and_behind_other_hops_are_asked_for_anew() -> 
     asker, hop = Fake(None, clock), Host("hop")
 
     def ask(*whose: object) -> str | None:
-        return asker.password(Whose(*whose), str(whose), (), (), 3, Deadline(clock, 10))  # type: ignore[arg-type]
+        return asker.password(Whose(*whose), str(whose), (), (), 3, Deadline(clock, PATIENCE))  # type: ignore[arg-type]
 
     first = ask("me", Host("a"), ())
     assert ask("me", Host("b"), ()) == first
@@ -432,7 +439,7 @@ def test_what_is_wanted_after_a_key_is_done_after_it(
     with AskingServer(keys, tmp_path, Rules(("publickey", second), SECRET)) as server:
         host = replace(server.hosts(1)[0], identity_file=str(keys.client))
         ssh = SSH(ssh_config=None)
-        ssh.open(host, "true", time.monotonic() + 20).close()
+        ssh.open(host, "true", time.monotonic() + PATIENCE).close()
         assert ssh.met(host).method == second
         ssh.close()
     assert len(server.tried) == 1
@@ -476,7 +483,7 @@ def test_secrets_are_in_no_log_and_no_repr(
     sit_down(lambda prompt: next(typed))
     ssh = SSH(ssh_config=no_keys)
     with AskingServer(keys, tmp_path, Rules((BOTH,), SECRET)) as server:
-        ssh.open(server.hosts(1)[0], "true", time.monotonic() + 20).close()
+        ssh.open(server.hosts(1)[0], "true", time.monotonic() + PATIENCE).close()
     assert caplog.text
     answers = list(ssh._asker._answers.values())
     shown = " ".join(map(repr, [ssh, ssh._asker, *answers, *ssh._alive])) + caplog.text
@@ -518,7 +525,7 @@ def test_closing_ends_a_program_that_is_asking(
     keys: Keys, tmp_path: Path, no_keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "askpass"
-    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/there\nexec sleep 60\n")
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/there\nexec sleep 600\n")
     program.chmod(0o755)
     monkeypatch.setenv("SSH_ASKPASS", str(program))
     monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
@@ -526,14 +533,14 @@ def test_closing_ends_a_program_that_is_asking(
     with AskingServer(keys, tmp_path, Rules(password=SECRET)) as server:
         (host,) = server.hosts(1)
         with ThreadPoolExecutor(1) as threads:
-            opening = threads.submit(ssh.open, host, "true", time.monotonic() + 20)
+            opening = threads.submit(ssh.open, host, "true", time.monotonic() + PATIENCE)
             while not (tmp_path / "there").exists():
                 assert not opening.done()
                 time.sleep(0.01)
             began = time.monotonic()
             ssh.close()
-            assert isinstance(opening.exception(20), InterstateError)
-            assert time.monotonic() - began < 15
+            assert isinstance(opening.exception(PATIENCE), InterstateError)
+            assert time.monotonic() - began < PATIENCE / 2
 
 
 # --------------------------------------------------------------------------- what is decided
@@ -597,14 +604,14 @@ def test_until_an_answer_was_right_one_host_tries_at_a_time() -> None:
     assert answers.may_try("a", 1)
     assert not answers.may_try("b", 1)
     answers.has_tried("b")
-    assert not answers.may_try("b", 5.9)
-    assert answers.may_try("b", 6.1)  # the server that "a" tries it on says nothing
+    assert not answers.may_try("b", PATIENCE + 0.9)
+    assert answers.may_try("b", PATIENCE + 1.1)  # the server that "a" tries it on says nothing
     answers.has_tried("a")
-    assert not answers.may_try("c", 7)
+    assert not answers.may_try("c", PATIENCE + 2)
     answers.has_tried("b")
-    assert answers.may_try("c", 7)
+    assert answers.may_try("c", PATIENCE + 2)
     answers.was_right("a", "one")
-    assert answers.may_try("d", 7)
+    assert answers.may_try("d", PATIENCE + 2)
 
 
 def test_what_is_told_the_host_must_be_right_on_two_before_all_try_it() -> None:

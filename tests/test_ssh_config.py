@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import grp
 import os
 import pwd
 import socket
@@ -75,7 +76,7 @@ def test_who_names_a_host_cannot_have_commands_run(given: Settle, line: str, evi
 
 
 SLOW = {
-    "the command 'sleep 5'": "Match exec 'sleep 5'",
+    "the command 'sleep 9'": "Match exec 'sleep 9'",
     "the look-up of 'node.a.'": "CanonicalizeHostname yes\nCanonicalDomains a",
 }
 
@@ -88,17 +89,17 @@ def test_what_takes_too_long_is_an_error_and_rests_for_a_while(
 
     def slowly(name: str, family: str, flags: int) -> list[object]:
         if flags != socket.AI_NUMERICHOST:
-            ended.wait(20)
+            ended.wait(100)
         return []
 
-    monkeypatch.setattr("interstate.ssh.config._LONGEST", 0.2)
+    monkeypatch.setattr("interstate.ssh.config._LONGEST", 1.0)
     monkeypatch.setattr("interstate.ssh.config._look_up", slowly)
     (home / "ssh_config").write_text(SLOW[what])
     config, before = Config(home / "ssh_config"), time.monotonic()
     for _ in range(50):
-        with pytest.raises(ValueError, match=f"^{what} takes longer than 0.2 s"):
+        with pytest.raises(ValueError, match=f"^{what} takes longer than 1 s"):
             config.lookup("node", None, None)
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 30  # it is not tried anew for each
     ended.set()
     for thread in threading.enumerate():
         if thread.name.startswith("look up"):
@@ -106,24 +107,24 @@ def test_what_takes_too_long_is_an_error_and_rests_for_a_while(
 
 
 def test_slow_commands_of_many_hosts_run_at_once_and_one_of_all_of_them_once(home: Path) -> None:
-    lines = [f"Match exec 'sleep 0.2; echo {one} >> {home}/{one}'" for one in ("all", "%n")]
+    lines = [f"Match exec 'sleep 1; echo {one} >> {home}/{one}'" for one in ("all", "%n")]
     (home / "ssh_config").write_text("\n".join(lines))
     ssh, hosts = SSH(ssh_config=home / "ssh_config"), [Host(f"n{i}") for i in range(64)]
     before = time.monotonic()
     assert ssh.files(hosts, 32) == 64 + 32
-    assert time.monotonic() - before < 6
+    assert time.monotonic() - before < 40  # one after the other, it would be 65
     written = [(home / name).read_text() for name in ("all", *(host.name for host in hosts))]
     assert written == ["all\n", *(f"{host.name}\n" for host in hosts)]
     ssh.close()
 
 
 def test_a_pattern_of_many_stars_takes_no_time() -> None:
-    before = time.monotonic()
+    before = time.process_time()
     assert not matches("a" * 200, "*a" * 50 + "*b")
     assert matches("a" * 200, "*a" * 50 + "*a")
     meant = {"*ab.*": True, "a*b*c": True, "*b?b*": True, "**": True, "a*a": False, "*b": False}
     assert {pattern: matches("abab.c", pattern) for pattern in meant} == meant
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1
 
 
 def test_any_key_of_this_computer_will_do_on_any_port_but_not_under_an_alias(given: Settle) -> None:
@@ -471,7 +472,14 @@ def test_home_is_what_the_system_says_and_only_include_goes_by_the_variable(
 
 @pytest.mark.parametrize(
     ("members", "others", "allowed"),
-    [((), (), True), (("me",), (), True), (("me", "you"), (), False), ((), ("you",), False)],
+    [
+        ((), ("me",), True),
+        (("me",), ("me",), True),
+        (("me",), (), True),
+        (("me", "you"), ("me",), False),
+        ((), ("me", "you"), False),
+        ((), (), False),
+    ],
 )
 def test_a_group_may_write_to_a_config_if_its_owner_is_alone_in_it(
     home: Path,
@@ -484,8 +492,9 @@ def test_a_group_may_write_to_a_config_if_its_owner_is_alone_in_it(
     path.write_text("Port 7\n")
     path.chmod(0o664)
     group = path.stat().st_gid
-    users = [SimpleNamespace(pw_name=name, pw_gid=group) for name in ("me", *others)]
-    monkeypatch.setattr("pwd.getpwuid", lambda number: users[0])
+    ids = {"me": os.getuid(), "you": os.getuid() + 1}
+    users = [SimpleNamespace(pw_name=name, pw_uid=ids[name], pw_gid=group) for name in others]
+    monkeypatch.setattr("pwd.getpwuid", lambda number: SimpleNamespace(pw_name="me"))
     monkeypatch.setattr("pwd.getpwall", lambda: users)
     monkeypatch.setattr("grp.getgrgid", lambda number: SimpleNamespace(gr_mem=[*members]))
     if allowed:
@@ -499,7 +508,12 @@ def test_the_same_files_are_refused_as_by_ssh(home: Path) -> None:
     included, config = home / ".ssh" / "more", home / "config"
     config.write_text("Include more\n")
     included.write_text("Port 7\n")
-    for mode in (0o600, 0o644, 0o664, 0o646, 0o666):
+    groups = {os.getgid(), *os.getgroups()}
+    if os.getuid() == 0:
+        groups |= {one.gr_gid for one in grp.getgrall()}
+    modes = [(mode, os.getgid()) for mode in (0o600, 0o644, 0o664, 0o646, 0o666)]
+    for mode, group in [*modes, *((0o664, group) for group in sorted(groups)[:16])]:
+        os.chown(included, -1, group)
         included.chmod(mode)
         command = ["ssh", "-G", "-F", str(config), "node"]
         done = subprocess.run(command, check=False, capture_output=True)
@@ -508,7 +522,7 @@ def test_the_same_files_are_refused_as_by_ssh(home: Path) -> None:
             refused = False
         except ValueError:
             refused = True
-        assert refused == bool(done.returncode), oct(mode)
+        assert refused == bool(done.returncode), f"{mode:o} of group {group}"
 
 
 def test_an_alias_is_followed_where_nothing_was_made_canonical(

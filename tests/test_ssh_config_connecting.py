@@ -15,13 +15,15 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.common import cMSG_CHANNEL_DATA
+from paramiko.message import Message
 
 from interstate.errors import AuthenticationError, ConnectError, HostKeyError
 from interstate.hosts import Host
 from interstate.ssh import SSH, Stream, interfaces
 from interstate.ssh.deadline import Clock, Deadline
 from interstate.ssh.transport import Transport
-from interstate.ssh.wires import Command, Socket
+from interstate.ssh.wires import Command, Socket, inside
 
 from .sshd import Keys, Sshd, loopback_addresses
 from .test_ssh_login import Person, config_file, password_server, refusal, with_key
@@ -42,7 +44,7 @@ def start(made: list[SSH], sshd: Sshd) -> Callable[..., Stream]:
 
     def started(more: str, command: str = "cat") -> Stream:
         made.append(SSH(ssh_config=sshd.config_file(more=more)))
-        return made[-1].open(Host("target"), command, time.monotonic() + 20)
+        return made[-1].open(Host("target"), command, time.monotonic() + 120)
 
     return started
 
@@ -69,7 +71,10 @@ def test_the_algorithms_are_those_of_ssh_config(
 
 @pytest.mark.parametrize(
     ("line", "named"),
-    [("Ciphers chacha20-poly1305@openssh.com", "Ciphers"), ("MACs umac-*", "MACs")],
+    [
+        ("Ciphers chacha20-poly1305@openssh.com", "Ciphers"),
+        ("Ciphers *-ctr\nMACs umac-*", "MACs"),
+    ],
 )
 def test_algorithms_of_which_we_have_none_are_an_error(
     start: Callable[..., Stream], line: str, named: str
@@ -145,7 +150,7 @@ def test_keys_are_agreed_on_anew_as_often_as_asked_for(
 ) -> None:
     stream = start(line)
     connection = transport(made[0])
-    hashes, end = {connection.H}, time.monotonic() + 20
+    hashes, end = {connection.H}, time.monotonic() + 60
     while len(hashes) < 3 and time.monotonic() < end:
         stream.write(bytes(16384))
         there = 0
@@ -155,6 +160,28 @@ def test_keys_are_agreed_on_anew_as_often_as_asked_for(
     assert len(hashes) == 3
     stream.write(b"after it")
     assert stream.read(8) == b"after it"
+
+
+def test_a_command_may_end_while_keys_are_agreed_on_anew(
+    start: Callable[..., Stream], made: list[SSH]
+) -> None:
+    stream = start("", "read end; echo ended")
+    connection = transport(made[0])
+    connection.clear_to_send.clear()  # as once we have said that we want other keys
+    end = Message()
+    end.add_byte(cMSG_CHANNEL_DATA)
+    end.add_int(stream._channel.remote_chanid)
+    end.add_string("\n")
+    inside(connection)._send_message(end)
+    assert everything(stream) == "ended\n"
+    for _ in iter(lambda: inside(connection)._channels.get(stream._channel.chanid), None):
+        threading.Event().wait(0.01)  # that it is closed is heard a moment after its end
+    agreed = connection.H
+    connection.renegotiate_keys()
+    assert agreed != connection.H
+    again = made[0].beside(stream, Host("target"), "echo on", time.monotonic() + 60)
+    assert everything(again) == "on\n"
+    assert transport(made[0]) is connection
 
 
 HANDS_OVER = """
@@ -182,7 +209,7 @@ def test_what_a_proxy_command_leads_to_is_not_taken_for_this_computer(
     made.append(SSH(ssh_config=sshd.config_file(more=f"Host *\n{unknown}\n{proxy}")))
     host = Host(sshd.addresses[0], port=sshd.port)  # as where that is a SOCKS proxy
     with pytest.raises(HostKeyError, match="its host key is not known"):
-        made[0].open(host, "true", time.monotonic() + 20)
+        made[0].open(host, "true", time.monotonic() + 120)
 
 
 def test_a_host_that_shows_another_key_when_keys_are_agreed_on_anew_is_left() -> None:
@@ -191,13 +218,13 @@ def test_a_host_that_shows_another_key_when_keys_are_agreed_on_anew_is_left() ->
     server.add_server_key(paramiko.ECDSAKey.generate())
     server.start_server(server=paramiko.ServerInterface(), event=ready)
     client = Transport(Socket(fileno=ends[1].detach()), "client")
-    client.handshake(lambda names: names, Deadline(Clock(), 20))
+    client.handshake(lambda names: names, Deadline(Clock(), 120))
     shown = client.get_remote_server_key()
-    assert ready.wait(20)
+    assert ready.wait(60)
     server.add_server_key(paramiko.ECDSAKey.generate())
     with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
         server.renegotiate_keys()
-    client.join(20)
+    client.join(60)
     assert not client.is_alive()
     assert "another host key" in str(client.get_exception())
     assert client.host_key == shown
@@ -208,6 +235,17 @@ def test_a_host_that_shows_another_key_when_keys_are_agreed_on_anew_is_left() ->
 def test_a_proxy_command_that_hands_nothing_over_is_an_error(start: Callable[..., Stream]) -> None:
     with pytest.raises(ConnectError, match=r"handed no connection over: no way.*`nc -F`"):
         start("ProxyUseFdpass yes\nProxyCommand sh -c 'echo no way >&2'")
+
+
+def test_what_a_proxy_command_hands_over_is_closed_if_it_is_no_connection(
+    start: Callable[..., Stream],
+) -> None:
+    program = "import os, socket; a = os.open(os.devnull, 0); b = socket.socket(fileno=1)"
+    program += "; socket.send_fds(b, [b'x'], [a])"
+    before = {*os.listdir("/dev/fd")}
+    with pytest.raises(ConnectError, match=r"handed no connection over: what it did .* is none"):
+        start(f'ProxyUseFdpass yes\nProxyCommand {sys.executable} -c "{program}"')
+    assert {*os.listdir("/dev/fd")} <= before
 
 
 def test_an_address_family_that_a_host_has_not_is_an_error(start: Callable[..., Stream]) -> None:
@@ -228,32 +266,32 @@ Host first
 """
     aliases = {"target": last, "second": second, "first": first}
     made.append(SSH(ssh_config=sshd.config_file(aliases, more)))
-    stream = made[0].open(Host("target"), "echo $SSH_CONNECTION", time.monotonic() + 20)
+    stream = made[0].open(Host("target"), "echo $SSH_CONNECTION", time.monotonic() + 120)
     assert everything(stream).split()[2] == last
     assert made[0].way(Host("target")) == "this computer → first → second → target"
     ciphers = {one.name: one.local_cipher for one in made[0]._alive if one.is_active()}
     assert ciphers["ssh target"] == "aes256-ctr" != ciphers["ssh first"]
 
 
-def test_connection_attempts_are_made_a_second_apart(made: list[SSH], tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+def test_connection_attempts_are_made_a_second_apart(
+    made: list[SSH], tmp_path: Path, refused_port: int
+) -> None:
     path = tmp_path / "config"
-    path.write_text(f"Port {port}\nConnectionAttempts 2\n")
+    path.write_text(f"Port {refused_port}\nConnectionAttempts 2\n")
     made.append(SSH(ssh_config=path))
     began = time.monotonic()
     with pytest.raises(ConnectError, match="refused"):
-        made[0].open(Host("127.0.0.1"), "true", began + 20)
+        made[0].open(Host("127.0.0.1"), "true", began + 120)
     assert time.monotonic() - began >= 1.0
 
 
 def test_a_server_that_falls_silent_is_given_up(tmp_path: Path, keys: Keys) -> None:
     (tmp_path / "sshd").mkdir()
     with Sshd(tmp_path / "sshd", keys) as sshd:
-        more = "ServerAliveInterval 1\nServerAliveCountMax 1"
+        more = "ServerAliveInterval 1\nServerAliveCountMax 4"
         ssh = SSH(ssh_config=sshd.config_file(more=more))
-        command = "sleep 2.5; echo there; read line"  # it answers meanwhile, and so it stays
-        stream = ssh.open(Host("target"), command, time.monotonic() + 20)
+        command = "sleep 6; echo there; read line"  # it answers meanwhile, and so it stays
+        stream = ssh.open(Host("target"), command, time.monotonic() + 120)
         assert stream.read(6) == b"there\n"
         stopped = sshd.sessions()
         for pid in stopped:
@@ -305,7 +343,7 @@ def test_an_rsa_host_key_that_is_too_small_is_refused(
     with Sshd(tmp_path / "sshd", Keys(keys.client, small), listen=loopback_addresses(1)) as sshd:
         made.append(SSH(ssh_config=sshd.config_file(more="RequiredRSASize 3072")))
         with pytest.raises(HostKeyError, match="2048 bits, fewer than RequiredRSASize 3072"):
-            made[0].open(Host("target"), "true", time.monotonic() + 20)
+            made[0].open(Host("target"), "true", time.monotonic() + 120)
 
 
 def test_a_certificate_file_lets_us_in(made: list[SSH], tmp_path: Path, keys: Keys) -> None:
@@ -321,7 +359,7 @@ def test_a_certificate_file_lets_us_in(made: list[SSH], tmp_path: Path, keys: Ke
         os.rename(f"{mine}-cert.pub", certificate)
         more = f"CertificateFile {certificate}\nHost target\nIdentityFile {mine}"
         made.append(SSH(ssh_config=sshd.config_file(more=more)))
-        stream = made[0].open(Host("target"), "echo in", time.monotonic() + 20)
+        stream = made[0].open(Host("target"), "echo in", time.monotonic() + 120)
         assert everything(stream) == "in\n"
         assert str(certificate) in made[0].met(Host("target")).key
         made[0].close()

@@ -72,7 +72,7 @@ def test_the_settings_of_hosts_and_their_hop_are_found_once(
         ssh.way(host)
     ssh.files(hosts, 8)
     with ThreadPoolExecutor(8) as threads:
-        streams = threads.map(lambda host: ssh.open(host, ":", time.monotonic() + 30), hosts)
+        streams = threads.map(lambda host: ssh.open(host, ":", time.monotonic() + 120), hosts)
         for stream in streams:
             stream.close()
     ssh.close()

@@ -489,7 +489,7 @@ def ours(config: Path) -> tuple[str, str]:
     """How we end."""
     ssh = SSH(ssh_config=config)
     try:
-        ssh.open(Host("target"), "true", time.monotonic() + 20)
+        ssh.open(Host("target"), "true", time.monotonic() + 120)
     except HostKeyError as error:
         return "refused", str(error)
     except AuthenticationError as error:

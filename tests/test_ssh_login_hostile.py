@@ -38,12 +38,18 @@ QUESTIONS = ("keyboard-interactive",)
 __all__ = ["sit_down"]
 
 
+@pytest.fixture(autouse=True)
+def _servers_have_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the others go on without what is known then; five seconds, else."""
+    monkeypatch.setattr(answers_module, "PATIENCE", 120.0)
+
+
 @pytest.fixture
 def no_keys(tmp_path: Path) -> Path:
     return config(tmp_path)
 
 
-def refusal(host: Host, config: Path | None, seconds: float = 20, **options: object) -> str:
+def refusal(host: Host, config: Path | None, seconds: float = 120, **options: object) -> str:
     """Fail to open a way to a host; return what the error says."""
     ssh = SSH(ssh_config=config, **options)  # type: ignore[arg-type]
     with pytest.raises(HostError) as caught:
@@ -86,7 +92,7 @@ def test_a_host_that_is_silent_about_a_password_holds_up_the_others_for_a_moment
     def judge(address: str, answers: list[str]) -> bool:
         if not silent.is_set():
             silent.set()
-            over.wait(30)
+            over.wait(300)
         return answers == [SECRET]
 
     sit_down(lambda prompt: SECRET)
@@ -96,11 +102,11 @@ def test_a_host_that_is_silent_about_a_password_holds_up_the_others_for_a_moment
 
         def wait_for_it() -> None:
             with pytest.raises(HostError):
-                ssh.open(first, "true", time.monotonic() + 60)
+                ssh.open(first, "true", time.monotonic() + 120)
 
         waiting = threading.Thread(target=wait_for_it)
         waiting.start()
-        assert silent.wait(20)
+        assert silent.wait(60)
         assert outcomes(ssh, rest) == [None] * 4
         waiting.join()
         over.set()
@@ -249,7 +255,7 @@ def test_more_questions_than_there_are_are_no_questions(
     monkeypatch.setattr(_Session, "check_auth_interactive", ask)
     terminal = sit_down(lambda prompt: SECRET)
     with AskingServer(keys, tmp_path, Rules(QUESTIONS)) as server:
-        assert "it is cut short" in refusal(server.hosts()[0], no_keys, 3)
+        assert "it is cut short" in refusal(server.hosts()[0], no_keys, 10)
     assert not terminal.prompts
 
 
@@ -329,7 +335,7 @@ def test_a_public_key_that_is_cut_short_is_passed_over(keys: Keys, tmp_path: Pat
     path = tmp_path / "cut_config"
     with (
         AskingServer(keys, tmp_path, Rules(("publickey",))) as server,
-        lying_agent(tmp_path / "agent", _of_keys((_CUT, b"cut"))) as agent,
+        lying_agent(tmp_path / "agent", _of_keys((_CUT, b"cut")), 2) as agent,
     ):
         path.write_text("\n".join([*lines, f"IdentityAgent {agent}", ""]))
         assert outcomes(SSH(ssh_config=path), server.hosts()) == [None]
@@ -365,7 +371,7 @@ def test_an_agent_that_dawdles_is_not_waited_for_byte_by_byte(
     began = time.monotonic()
     with lying_agent(tmp_path / "agent", dribble()) as path, pytest.raises(AgentError):
         SSHAgent(str(path)).identities()
-    assert time.monotonic() < began + 5
+    assert time.monotonic() < began + 60
 
 
 def _of_keys(*keys: tuple[bytes, bytes]) -> list[bytes]:
@@ -374,17 +380,18 @@ def _of_keys(*keys: tuple[bytes, bytes]) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def lying_agent(path: Path, answer: Iterable[bytes]) -> Iterator[Path]:
-    """An agent that says the same, piece by piece, whatever it is asked, until it is hung up on."""
+def lying_agent(path: Path, answer: Iterable[bytes], times: int = 1) -> Iterator[Path]:
+    """An agent that says the same, piece by piece, whatever it is asked, so many times."""
 
     def serve() -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
                 with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    connection.recv(1000)
-                    for piece in answer:
-                        connection.sendall(piece)
+                    for _ in range(times):
+                        connection.recv(1000)
+                        for piece in answer:
+                            connection.sendall(piece)
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

@@ -88,7 +88,7 @@ def test_a_password_lets_us_in(server: Sshd, user: str) -> None:
 
     ssh = SSH(ssh_config=None, password=answer)
     host = server.host(user=user)
-    stream = ssh.open(host, "printf ok", time.monotonic() + 20)
+    stream = ssh.open(host, "printf ok", time.monotonic() + 120)
     assert stream.read(2) == b"ok"
     stream.close()
     assert ssh.met(host).method == WAYS[user].rpartition(",")[2]
@@ -105,7 +105,7 @@ def test_a_password_lets_us_in(server: Sshd, user: str) -> None:
 def test_a_wrong_password_does_not(server: Sshd, user: str) -> None:
     ssh = SSH(ssh_config=None, password=lambda *_: "not it")
     with pytest.raises(AuthenticationError, match=f"allows {WAYS[user].rpartition(',')[2]}"):
-        ssh.open(server.host(user=user), "true", time.monotonic() + 30)
+        ssh.open(server.host(user=user), "true", time.monotonic() + 120)
     ssh.close()
 
 
@@ -120,7 +120,7 @@ def test_a_hop_asks_once_for_all_hosts_behind_it(server: Sshd, sshd: Sshd, user:
     ssh = SSH([server.host(user=user)], ssh_config=None, password=answer)
 
     def run(host: Host) -> bytes:
-        stream = ssh.open(host, "printf ok", time.monotonic() + 30)
+        stream = ssh.open(host, "printf ok", time.monotonic() + 120)
         try:
             return stream.read(2)
         finally:
@@ -136,5 +136,5 @@ def test_without_the_key_no_password_is_asked_for(server: Sshd) -> None:
     ssh = SSH(ssh_config=None, password=lambda *_: pytest.fail("asked"))
     host = replace(server.host(user="by-key-and-password"), identity_file="/nowhere")
     with pytest.raises(AuthenticationError, match="the server allows publickey"):
-        ssh.open(host, "true", time.monotonic() + 20)
+        ssh.open(host, "true", time.monotonic() + 120)
     ssh.close()

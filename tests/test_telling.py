@@ -27,7 +27,7 @@ import pytest
 import interstate
 from interstate import Host, SSHExecutor
 
-PATIENCE = 30.0  # seconds: nothing takes that long
+PATIENCE = 60.0  # seconds: nothing takes that long
 Records = list[logging.LogRecord]
 
 
@@ -42,6 +42,12 @@ class Kept(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._also(record)
         self.records.append(record)
+
+
+@pytest.fixture(autouse=True)
+def _there_is_time_to_handle_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result waits for its handlers here; for a second, where a user waits."""
+    monkeypatch.setattr("interstate.future._HEARING", PATIENCE)
 
 
 @pytest.fixture(scope="module")

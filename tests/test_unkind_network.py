@@ -15,7 +15,7 @@ from . import processes
 from .proxy import Proxy
 from .sshd import Keys, Sshd
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def test_a_slow_network_costs_time_and_nothing_else(sshd: Sshd, tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_cut_connection_fails_what_ran_there_and_leaves_nothing(
 ) -> None:
     def job() -> None:
         print(os.getpid())
-        time.sleep(60)
+        time.sleep(10 * PATIENCE)
 
     with Proxy(sshd.host(), tmp_path) as proxy:
         with SSHExecutor([proxy.host], workers_per_host=1, reconnect=0) as executor:
@@ -44,7 +44,7 @@ def test_a_cut_connection_fails_what_ran_there_and_leaves_nothing(
             proxy.cut(reset=reset)
             assert isinstance(running.exception(PATIENCE), HostLost)
             assert isinstance(waiting.exception(PATIENCE), HostLost)
-        assert not processes.wait_gone({int(running.stdout)}, 10.0)
+        assert not processes.wait_gone({int(running.stdout)}, PATIENCE)
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -68,7 +68,7 @@ def test_a_network_that_stands_still_while_connecting_is_given_up_in_time(
         began = time.monotonic()
         with SSHExecutor([proxy.host], connect_timeout=1) as executor:
             assert isinstance(executor.submit(abs, 1).exception(PATIENCE), ConnectError)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < PATIENCE / 2
 
 
 def test_a_network_that_stands_still_for_a_while_loses_nothing(sshd: Sshd, tmp_path: Path) -> None:

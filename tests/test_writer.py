@@ -11,7 +11,7 @@ from interstate.blobs import Blobs
 from interstate.remote import wire
 from interstate.writer import Writer
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 NOW = 100  # bytes that the stream takes without blocking
 
 

@@ -21,7 +21,7 @@ from interstate import boot
 
 from .sshd import Keys, Sshd
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _AS_ROOT = [] if os.getuid() == 0 else ["--map-root-user"]
 _UNSHARE = [shutil.which("unshare") or "unshare", *_AS_ROOT, "--mount"]
 _HIDE = """\

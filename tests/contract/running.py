@@ -20,7 +20,7 @@ GOOD, SAYS_WHY, WRONG = "good", "says why", "wrong"
 CALLS = Path(__file__).with_name("calls")
 LATER = Path(__file__).with_name("later")
 USUAL = ("script", "function")  # the ways of most groups
-_LIMIT = 20.0  # seconds that a call may take
+_LIMIT = 60.0  # seconds that a call may take
 _PATIENCE = 120.0
 _OURS = platform.python_version()
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from .situations import Place
 
-LIMIT = 8.0  # seconds that a call may take
+LIMIT = 30.0  # seconds that a call may take
 
 
 class Future(Protocol):
