@@ -88,26 +88,38 @@ class SecurityKey:
 @contextlib.contextmanager
 def played(path: Path, keys: dict[str, SecurityKey]) -> Iterator[Path]:
     """An agent that has security keys, by their comments."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection.makefile("rb") as stream:
+            while header := stream.read(4):
+                request = stream.read(int.from_bytes(header))
+                connection.sendall(_string(_answer(keys, request)))
+
+    with listening(path, serve):
+        yield path
+
+
+@contextlib.contextmanager
+def listening(path: Path, serve: Callable[[socket.socket], object]) -> Iterator[None]:
+    """Listen at a socket, and serve who connects, one after another."""
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    serve(connection)
+
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        thread = threading.Thread(target=_serve, args=(listener, lambda said: _answer(keys, said)))
+        thread = threading.Thread(target=accept)
         thread.start()
         try:
-            yield path
+            yield
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
-
-
-def _serve(listener: socket.socket, answer: Callable[[bytes], bytes]) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            with connection, connection.makefile("rb") as stream:
-                while header := stream.read(4):
-                    request = stream.read(int.from_bytes(header))
-                    connection.sendall(_string(answer(request)))
 
 
 def _answer(keys: dict[str, SecurityKey], request: bytes) -> bytes:

@@ -30,6 +30,7 @@ from interstate.ssh.deadline import Clock, Deadline
 from interstate.ssh.publickeys import string
 from interstate.ssh.sshagent import AgentError, SSHAgent
 
+from .agents import listening
 from .asking_server import AskingServer, Round, Rules, _Session
 from .sshd import Keys
 from .test_ssh_asking import CODE, PASSWORD, SECRET, Sit, config, outcomes, sit_down
@@ -383,23 +384,11 @@ def _of_keys(*keys: tuple[bytes, bytes]) -> list[bytes]:
 def lying_agent(path: Path, answer: Iterable[bytes], times: int = 1) -> Iterator[Path]:
     """An agent that says the same, piece by piece, whatever it is asked, so many times."""
 
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    for _ in range(times):
-                        connection.recv(1000)
-                        for piece in answer:
-                            connection.sendall(piece)
+    def serve(connection: socket.socket) -> None:
+        for _ in range(times):
+            connection.recv(1000)
+            for piece in answer:
+                connection.sendall(piece)
 
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield path
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with listening(path, serve):
+        yield path
