@@ -2,7 +2,8 @@
 
 A host with a free worker gets the next call; hosts take turns.  Only when every worker of every
 host is busy do calls queue up on hosts (see `room`), and on none more than its share of what is to
-be done.  They can be had back until they start.
+be done.  They can be had back until they start.  A call that was lost with a host before waits for
+a free worker, and none queues meanwhile; those that were lost together go to different hosts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 
 from .events import Command, Recall
+from .retries import Retries
 from .room import HostState
 
 
@@ -24,6 +26,7 @@ class Dispatch:
         self._hosts = {index: HostState(index) for index in range(hosts)}
         self._waiting: deque[int] = deque()  # for any host; may hold calls cancelled since
         self._wanted: set[int] = set()  # the calls that wait, for any host or for one
+        self._retries = Retries()
         self._turns: deque[HostState] = deque()  # hosts that may have a free worker
         self._queues: deque[HostState] = deque()  # hosts that may have room beyond their workers
         self._lenders: deque[HostState] = deque()  # hosts that may have calls to spare
@@ -101,11 +104,18 @@ class Dispatch:
         """Send a host the calls that wait for it alone, then give it its place in the turns."""
         if self._holding:
             return
-        while host.own and host.room > 0:
-            calls = self._taken(host.own, host.room)
+        while (room := self._room_for_own(host)) > 0:
+            calls = self._taken(host.own, room)
             host.only.update(calls)
             self._send(host, calls, now)
-        self._line_up(host)
+        if not host.own:
+            self._line_up(host)
+
+    def _room_for_own(self, host: HostState) -> int:
+        """How many of the calls that wait for a host alone may be sent there now."""
+        if not host.own:
+            return 0
+        return host.free if self._retries.losses(host.own[0]) else host.room
 
     def _line_up(self, host: HostState) -> None:
         if host.free > 0:
@@ -123,13 +133,14 @@ class Dispatch:
         while waiting and turns:
             host = turns.popleft()
             host.in_turns = False
-            share = len(waiting) // (len(turns) + 1) or 1
+            spread = self._retries.losses(waiting[0]) > 0
+            share = 1 if spread else len(waiting) // (len(turns) + 1) or 1
             self._send(host, self._taken(waiting, min(host.free, share)), now)
             self._line_up(host)
-        while waiting and queues:
+        while waiting and queues and not self._retries.losses(waiting[0]):
             host = queues.popleft()
             host.in_queues = False
-            if host.room > 0:  # it may be down by now, as may be all
+            if host.room > 0 and not host.own:  # it may be down by now, as may be all
                 count = min(host.room, self._share(host))
                 self._send(host, self._taken(waiting, count), now)
 

@@ -52,7 +52,6 @@ from .events import (
     Unsent,
     Up,
 )
-from .retries import Retries
 from .room import HostState
 
 
@@ -70,7 +69,6 @@ class Pool(Dispatch):
         super().__init__(hosts)
         self._quorum = quorum  # 1 when it was there
         self._holding = quorum > 1
-        self._retries = Retries()
         self._leaving: dict[int, HostState] = {}  # hosts that are to go when their calls have ended
         self._lost: set[int] = set()  # hosts that are tried again
         self._vacant = False  # the last host was taken away, and another one may be added
@@ -337,7 +335,9 @@ class Pool(Dispatch):
         """What a host had is lost there: it fails, or runs elsewhere."""
         never_sent, only = set(unsent), set(host.only)
         calls = self._remove(host, list(host.running))
-        again = [call for call in calls if call in never_sent or self._retries.spend(call)]
+        spend = self._retries.spend_with_host
+        again = [call for call in calls if call in never_sent or spend(call)]
+        again.sort(key=self._retries.losses)  # as what waits last goes first
         here = self._hosts.get(host.index)
         if here is None or host.closing:
             stranded = only.intersection(again)

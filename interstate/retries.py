@@ -1,4 +1,9 @@
-"""How often calls may be tried again.  Pure."""
+"""How often calls may be tried again.  Pure.
+
+When a host is lost, so are the calls that queued there behind the one that is to blame.  If they
+queued together once more, one call that takes its host down each time would use up the retries of
+all; so it is known which were lost with a host, and those are spread (see `dispatch`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ class Retries:
 
     def __init__(self) -> None:
         self._left: dict[int, int] = {}
+        self._losses: dict[int, int] = {}  # how often calls were lost with a host, if ever
 
     def __len__(self) -> int:
         return len(self._left)
@@ -26,8 +32,20 @@ class Retries:
             self._left[call] = left - 1
         return left > 0
 
+    def spend_with_host(self, call: int) -> bool:
+        """As `spend`, for a call that was lost with its host."""
+        again = self.spend(call)
+        if again:
+            self._losses[call] = self.losses(call) + 1
+        return again
+
+    def losses(self, call: int) -> int:
+        """How often a call was lost with its host."""
+        return self._losses.get(call, 0)
+
     def forget(self, calls: Iterable[int]) -> None:
         """They have ended."""
         if self._left:
             for call in calls:
                 self._left.pop(call, None)
+                self._losses.pop(call, None)

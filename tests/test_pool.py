@@ -576,3 +576,100 @@ def test_a_pool_that_waits_for_hosts_can_be_closed() -> None:
     assert events.Close(0) in commands
     p.handle([events.Down(0, error(0))], 3.0)
     assert p.finished
+
+
+# ------------------------------------------------------------- calls that were lost with a host
+
+
+def with_calls_ahead(hosts: int) -> pool.Pool:
+    """A pool with calls 1 to 8 on host 0, which has one worker."""
+    p = pool.Pool(hosts, 60.0)
+    p.handle([events.Up(0, 1), events.Submitted([0], None, 3)], 0.0)
+    p.handle([events.Submitted([*range(1, 9)], None, 3)], 0.0)
+    assert sent(p.handle([done(0, 0, seconds=1e-6)], 0.001)) == {0: [*range(1, 9)]}
+    return p
+
+
+def test_calls_that_were_lost_together_are_tried_again_on_different_hosts() -> None:
+    p = with_calls_ahead(3)
+    p.handle([events.Down(0, error(0))], 1.0)
+    then = sent(p.handle([events.Up(1, 2), events.Up(2, 2)], 1.0))
+    assert [len(calls) for calls in then.values()] == [2, 2]
+    p.handle([events.Down(1, error(1))], 2.0)
+    last = sent(p.handle([done(2, *then[2], seconds=1e-6), events.Up(0, 2)], 2.0))
+    assert [len(set(then[1]) & set(calls)) for calls in last.values()] == [1, 1]
+
+
+def test_calls_that_were_lost_with_a_host_queue_on_none() -> None:
+    p = with_calls_ahead(2)
+    p.handle([events.Down(0, error(0)), events.Submitted([*range(10, 20)], None, 3)], 1.0)
+    calls = sent(p.handle([events.Up(1, 1)], 1.0))[1]
+    again: list[int] = []
+    while len(again) < 7:
+        (call,) = calls
+        again.append(call)
+        calls = sent(p.handle([done(1, call, seconds=1e-6)], 1.001))[1]
+    assert {*again, calls[0]} == {*range(1, 9)}
+    assert len(calls) > 1  # with the last of them, the others queue
+
+
+def test_calls_for_one_host_that_were_lost_with_it_queue_there_no_more() -> None:
+    p = pool.Pool(1, 60.0)
+    p.handle([events.Up(0, 1), events.Submitted([*range(9)], 0, 3)], 0.0)
+    assert len(sent(p.handle([done(0, 0, seconds=1e-6)], 0.001))[0]) == 8
+    p.handle([events.Down(0, error(0)), *submit(*range(10, 20))], 1.0)
+    calls = sent(p.handle([events.Up(0, 1)], 1.0))[0]
+    again: list[int] = []
+    while len(again) < 7:
+        (call,) = calls
+        again.append(call)
+        calls = sent(p.handle([done(0, call, seconds=1e-6)], 1.001))[0]
+    assert {*again, calls[0]} == {*range(1, 9)}
+    assert len(calls) > 1
+
+
+def test_a_call_that_was_lost_and_is_then_cancelled_keeps_no_other_from_queueing() -> None:
+    p = with_calls_ahead(2)
+    p.handle([events.Down(0, error(0)), events.Submitted([*range(10, 20)], None, 3)], 1.0)
+    p.handle([events.Cancelled(call) for call in range(1, 9)], 1.0)
+    (call,) = sent(p.handle([events.Up(1, 1)], 1.0))[1]
+    assert len(sent(p.handle([done(1, call, seconds=1e-6)], 1.001))[1]) > 1
+
+
+@given(st.integers(2, 5), st.integers(1, 4), st.integers(0, 59), st.integers(0, 2**32))
+def test_a_call_that_takes_its_host_down_each_time_takes_few_others_with_it(
+    count: int, workers: int, killer: int, seed: int
+) -> None:
+    """Every other call is quick, and one of those that run is done at a time."""
+    chance = random.Random(seed)
+    retries = 4
+    p = pool.Pool(count, 60.0)
+    lying: dict[int, list[int]] = {host: [] for host in range(count)}
+    failed: set[int] = set()
+    ended: set[int] = set()
+    now = 0.0
+
+    def handle(*happened: events.Event) -> None:
+        for command in p.handle(happened, now):
+            if isinstance(command, events.Send):
+                lying[command.host] += command.calls
+            elif isinstance(command, events.Fail):
+                failed.update(command.calls)
+            elif isinstance(command, events.Settle):
+                ended.update(command.calls)
+
+    handle(*(events.Up(host, workers) for host in range(count)))
+    handle(events.Submitted([*range(60)], None, retries))
+    while len(failed) + len(ended) < 60:
+        now += 0.001
+        host = chance.choice([host for host in lying if lying[host]])
+        call = chance.choice(lying[host][:workers])
+        if call != killer:
+            lying[host].remove(call)
+            handle(done(host, call, seconds=1e-6))
+        else:
+            lying[host] = []
+            handle(events.Down(host, error(host)))
+            handle(events.Up(host, workers))
+    assert killer in failed
+    assert len(failed) <= workers
