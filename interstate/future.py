@@ -147,8 +147,9 @@ class RemoteFuture(Future[T]):
         if self._owner.is_elsewhere and not self.done():
             self._owner.check_process()
         error = super().exception(timeout)
-        if self.heard is not None and not self._owner.callbacks.owns(threading.current_thread()):
-            self.heard.wait(_HEARING)
+        heard = self.heard  # which another thread that asks may be about to forget
+        if heard is not None and not self._owner.callbacks.owns(threading.current_thread()):
+            heard.wait(_HEARING)
             self.heard = None
         return error
 

@@ -6,6 +6,7 @@ there.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextvars
 import importlib
 import linecache
@@ -26,6 +27,7 @@ import pytest
 
 import interstate
 from interstate import Host, SSHExecutor
+from interstate.callbacks import Callbacks
 
 PATIENCE = 60.0  # seconds: nothing takes that long
 Records = list[logging.LogRecord]
@@ -454,6 +456,32 @@ def test_all_records_of_a_call_are_handled_when_its_outcome_is_there(
     error = executor.submit(call).exception()
     assert messages(slow.records) == [str(number) for number in range(20)]
     assert type(error) is (LookupError if fails else type(None))
+
+
+def test_threads_that_ask_at_the_same_time_all_get_the_result_of_a_call_that_logged(
+    executor: SSHExecutor, kept: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call() -> int:
+        logging.getLogger("job").info("heard")
+        return 7
+
+    def another_asks(callbacks: Callbacks, thread: threading.Thread) -> bool:
+        if not asked:  # whoever asks first is overtaken while it looks whether there is to wait
+            asked.append(thread)
+            other = threading.Thread(target=lambda: results.append(future.result(PATIENCE)))
+            other.start()
+            other.join(PATIENCE)
+        return owns(callbacks, thread)
+
+    asked: list[threading.Thread] = []
+    results: list[int] = []
+    owns = Callbacks.owns
+    future = executor.submit(call)
+    concurrent.futures.wait([future], PATIENCE)
+    monkeypatch.setattr(Callbacks, "owns", another_asks)
+    results.append(future.result(PATIENCE))
+    assert results == [7, 7]
+    assert messages(kept) == ["heard"]
 
 
 def test_a_handler_here_may_submit_and_wait(executor: SSHExecutor, job: logging.Logger) -> None:
