@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -221,6 +222,16 @@ def test_who_has_a_place_for_long_holds_it_no_more() -> None:
     assert places.free_at(1.0) == 1.5
     places.give_back(second, None)
     assert places.free_at(1.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [(0.5, 0.5), (0.42, 0.5), (2.0, 2.0), (1.92, 2.0), (30.0, 30.0), (0.01, 0.01)],
+)
+def test_the_time_that_was_asked_for_is_told_though_a_moment_of_it_has_passed(
+    left: float, told: float
+) -> None:
+    assert Deadline(Clock(), left).seconds == told
 
 
 # -------------------------------------------------------------------------------- in line

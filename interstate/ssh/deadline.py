@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_BEGUN = 0.049  # what rounds up, to the tenth that it was before a moment had passed
 _GRACE = 0.3  # seconds: who sees a deadline by itself needs no help
 _SHORTEST = 0.05  # while the clock stands still, waits end early: not in a tight loop
 _LONGEST = 3600.0  # locks refuse an infinite timeout
@@ -45,11 +46,11 @@ class Deadline:
         seconds: How far ahead the moment is.
 
     Attributes:
-        seconds: That, to a tenth, to be told: what was asked for began a moment earlier.
+        seconds: That, to the next tenth, to be told: what was asked for began a moment earlier.
     """
 
     def __init__(self, clock: Clock, seconds: float) -> None:
-        self.seconds = round(seconds, 1) or seconds
+        self.seconds = round(seconds + _BEGUN, 1) if seconds > _BEGUN else seconds
         self._clock = clock
         self._end = clock.now() + seconds
 
