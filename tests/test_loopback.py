@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -25,6 +26,7 @@ import pytest
 from interstate import loopback
 from interstate.errors import InterstateError
 from interstate.hosts import Host
+from interstate.loopback.connection import _Packetizer
 
 from . import processes
 
@@ -80,11 +82,19 @@ def connected(host: Host) -> Iterator[paramiko.SSHClient]:
             look_for_keys=False,
             banner_timeout=60,
             auth_timeout=60,
+            transport_factory=_patient,
         )
         sock = transport_of(client).sock
         assert isinstance(sock, socket.socket)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield client
+
+
+def _patient(*arguments: Any, **options: Any) -> paramiko.Transport:
+    """A transport that may take long to agree on keys, as where a hundred do so at a time."""
+    transport = paramiko.Transport(*arguments, **options)
+    transport.handshake_timeout = 2 * PATIENCE
+    return transport
 
 
 def transport_of(client: paramiko.SSHClient) -> paramiko.Transport:
@@ -270,6 +280,18 @@ def test_a_hundred_clients_are_served_at_once(loopback_host: Host) -> None:
 
     with ThreadPoolExecutor(100) as pool:
         assert list(pool.map(client, range(100))) == [(f"{i}\n".encode(), 0) for i in range(100)]
+
+
+def test_a_client_may_take_long_to_agree_on_keys() -> None:
+    """Where many come at a time, and the computer is busy."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        packets = _Packetizer(ours)
+        packets.start_handshake(0.0)
+        for timer in (t for t in threading.enumerate() if isinstance(t, threading.Timer)):
+            timer.join(PATIENCE)
+        theirs.sendall(b"at last")
+        assert packets.read_all(7) == b"at last"
 
 
 def test_neither_a_slow_client_nor_a_slow_command_fills_the_memory() -> None:

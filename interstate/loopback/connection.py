@@ -126,6 +126,9 @@ class _Packetizer(Packetizer):
         super().__init__(sock)
         self._waiting: deque[Callable[[], None]] = deque()
 
+    def start_handshake(self, timeout: float) -> None:
+        """Start no timer: where many come at a time, agreeing on keys may take them long."""
+
     def afterwards(self, action: Callable[[], None]) -> None:
         self._waiting.append(action)
 
