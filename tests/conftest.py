@@ -27,7 +27,7 @@ from .gates import Gate
 from .servers import refused_port as a_refused_port
 from .sshd import Keys, Sshd, loopback_addresses
 
-_PATIENCE = 30.0  # seconds that threads, processes and files may take to end after their test
+_PATIENCE = 60.0  # seconds that threads, processes and files may take to end after their test
 _PR_SET_CHILD_SUBREAPER = 36
 
 # How long an example takes says how busy this computer is, as a rule.

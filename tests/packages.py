@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import select
 import shlex
 import subprocess
 import sys
@@ -94,6 +95,11 @@ class Process:
             env=dict(environ),
         )
         self.written = 0
+
+    def await_start(self) -> None:
+        """Wait until it has something to say: that it takes time to start is no silence."""
+        assert self.child.stdout is not None
+        assert select.select([self.child.stdout], [], [], 60.0)[0], "it does not start"
 
     def read(self, n: int) -> bytes:
         assert self.child.stdout is not None

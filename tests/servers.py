@@ -8,7 +8,13 @@ import threading
 from collections.abc import Callable, Iterator
 
 import paramiko
-from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED, cMSG_CHANNEL_DATA
+from paramiko.common import (
+    AUTH_SUCCESSFUL,
+    OPEN_SUCCEEDED,
+    cMSG_CHANNEL_DATA,
+    cMSG_USERAUTH_SUCCESS,
+)
+from paramiko.packet import Packetizer
 
 Answer = Callable[[socket.socket], None]
 
@@ -21,8 +27,8 @@ def port_with(answer: Answer, address: str = "127.0.0.1") -> Iterator[int]:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
     def handle(client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError, EOFError):
-            answer(client)
+        with client, contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            answer(client)  # the last: who asked may be gone before it has greeted
 
     def serve(server: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -107,16 +113,38 @@ class _Server(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
 
+class _Packetizer(Packetizer):
+    def start_handshake(self, timeout: float) -> None:
+        """Start no timer, which would outlive a handshake that the client does not end."""
+
+
+class _Transport(paramiko.Transport):
+    """A server's end of a connection.
+
+    Attributes:
+        told: Whether a client has been told that it is let in; `is_authenticated` is before that.
+    """
+
+    def __init__(self, client: socket.socket, host_key: paramiko.PKey) -> None:
+        super().__init__(client, packetizer_class=_Packetizer)
+        self.add_server_key(host_key)
+        self.told = threading.Event()
+
+    def _send_message(self, message: paramiko.Message) -> None:
+        super()._send_message(message)  # type: ignore[misc]
+        if message.asbytes()[:1] == cMSG_USERAUTH_SUCCESS:
+            self.told.set()
+
+
 def letting_in_and_hanging_up(host_key: paramiko.PKey) -> Answer:
     """Speak SSH, let everybody in, and hang up at that moment."""
 
     def answer(client: socket.socket) -> None:
-        transport = paramiko.Transport(client)
-        transport.add_server_key(host_key)
+        transport = _Transport(client, host_key)
         try:
             transport.start_server(server=_Server())
-            while transport.is_active() and not transport.is_authenticated():
-                transport.join(0.001)
+            while transport.is_active() and not transport.told.wait(0.001):
+                pass
         finally:
             transport.close()
 
@@ -127,8 +155,7 @@ def stuck(host_key: paramiko.PKey, at: int, *, hangs_up: bool = False) -> Answer
     """Speak SSH until a message of type `at` comes (RFC 4250, 4.1.2); say nothing to that."""
 
     def answer(client: socket.socket) -> None:
-        transport = paramiko.Transport(client)
-        transport.add_server_key(host_key)
+        transport = _Transport(client, host_key)
         stop = threading.Event()
 
         def ignore(*_: object) -> None:
@@ -151,8 +178,7 @@ def bursting(host_key: paramiko.PKey, size: int) -> Answer:
     """Speak SSH, let everybody in, and answer a command with so many bytes, whatever the window."""
 
     def answer(client: socket.socket) -> None:
-        transport = paramiko.Transport(client)
-        transport.add_server_key(host_key)
+        transport = _Transport(client, host_key)
         try:
             transport.start_server(server=_Bursting(size))
             while transport.is_active():

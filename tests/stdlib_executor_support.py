@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+import time
 import types
 import unittest.mock
 from collections.abc import Callable, Iterator
@@ -209,6 +210,12 @@ class Process:
         """Wait for its end."""
         left = processes.wait_gone([self._pid], PATIENCE)
         assert not left, f"the worker {processes.describe(self._pid)} is still there"
+
+
+def sleep_and_raise(seconds: float) -> None:
+    """As theirs, but to be had without an import."""
+    time.sleep(seconds)
+    raise Exception("this is an exception")
 
 
 # ------------------------------------------------------- what both ends of a call can reach

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import io
@@ -240,6 +241,7 @@ class Terminal:
         environment = {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", **(env or {})}
         environment["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, sys.path)])
         self.said = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a letter
         self._end, theirs = pty.openpty()
         self.resize(*size)
         self._process = subprocess.Popen(
@@ -293,7 +295,7 @@ class Terminal:
         assert ready, self.said
         with contextlib.suppress(OSError):  # the end of a terminal that nobody has any more
             if data := os.read(self._end, 1 << 16):
-                self.said += data.decode()
+                self.said += self._decoder.decode(data)
                 return True
         return False
 

@@ -161,6 +161,8 @@ def test_what_a_call_does_to_its_worker(cell: Cell, sshd: Sshd, place: Place) ->
     first = strike if cell.phase == INITIALIZER else None
     with SSHExecutor([sshd.host()], workers_per_host=1, initializer=first, grace=GRACE) as executor:
         timeout = 3.0 if cell.outcome == "CallTimeout" else None
+        if timeout:  # of which nothing is to go by before the call is in its phase
+            assert executor.submit(lambda: RESULT).result(PATIENCE) == RESULT
         fn, args = crashes.call(cell.phase, strike)
         future = executor.with_options(timeout=timeout).submit(fn, *args)
         if cell.outcome == "waits":
@@ -292,6 +294,7 @@ def test_what_happens_to_others_while_a_call_is_there(
         scene = Scene(cell, place, {SESSION: sshd, HOP: hop}, proxy)
         way = (sshd.host(), hop.host()) if cell.who == HOP else (proxy.host, None)
         with SSHExecutor(*way, workers_per_host=1, grace=GRACE, **scene.options()) as executor:
+            executor._engine.pool._comebacks._patience = PATIENCE  # connecting anew may take long
             future = scene.submit(executor)
             scene.wait_for_phase()
             with scene.struck(future, executor):

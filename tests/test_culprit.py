@@ -35,6 +35,14 @@ SAID = "TypeError: cannot pickle '_thread.lock' object"
 AWAY = "make it inside the function, over there"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _searches_may_take_long() -> Iterator[None]:
+    """Five seconds, else, which on a busy computer may go by while little is done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "find", functools.partial(search.find, seconds=1000.0))
+        yield
+
+
 def error_of(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> pickle.PicklingError:
     """What a call raises when it is made ready to be sent."""
     with pytest.raises(pickle.PicklingError) as raised:

@@ -229,6 +229,7 @@ def test_who_sends_nothing_is_not_waited_for(tmp_path: Path, home: Home) -> None
             depot.keep(process, home.start, archive, 2.0)
 
     process = home.process(sleep)
+    process.await_start()
     thread = threading.Thread(target=keep)
     thread.start()
     process.child.wait(PATIENCE)

@@ -21,6 +21,7 @@ from sybil.typing import Parser
 
 from interstate import loopback
 
+PATIENCE = 60.0  # seconds: nothing takes that long
 REPOSITORY = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(str(p.relative_to(REPOSITORY)) for p in REPOSITORY.glob("docs/*.md"))]
 NAMES = [
@@ -95,6 +96,8 @@ def test_what_a_page_shows_is_true(
     monkeypatch.setattr("interstate.ssh.config.home", lambda: str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.chdir(tmp_path)
+    for wait in ("future._HEARING", "engine._REVOKING"):  # so long that it is a user's, never ours
+        monkeypatch.setattr(f"interstate.{wait}", PATIENCE)
     shown = document(page, name, tmp_path)
     shown.namespace["__name__"] = "__main__"
     for example in shown.examples():

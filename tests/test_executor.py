@@ -191,8 +191,12 @@ def test_map_raises_where_the_result_would_be(executor: SSHExecutor) -> None:
 
 def test_map_gives_up_after_its_timeout(executor: SSHExecutor, gate: Gate) -> None:
     wait_there = gate.wait
-    assert outcome(executor.submit(abs, -1)) == 1  # connected
-    results = executor.map(lambda waits: waits and wait_there(), [False, True], timeout=2)
+
+    def job(waits: bool) -> object:
+        return waits and wait_there()
+
+    assert list(executor.map(job, [False] * 4)) == [False] * 4  # the workers are there, and ready
+    results = executor.map(job, [False, True], timeout=3)
     assert next(results) is False
     with pytest.raises(TimeoutError):
         next(results)
@@ -493,18 +497,19 @@ def test_what_c_code_and_children_print_counts_too_and_in_order(executor: SSHExe
     assert future.stderr == "sad child\n"
 
 
-def test_what_is_printed_can_be_read_while_the_call_runs(executor: SSHExecutor) -> None:
+def test_what_is_printed_can_be_read_while_the_call_runs(executor: SSHExecutor, gate: Gate) -> None:
+    wait_there = gate.wait
+
     def job() -> None:
         print("from python")
         os.write(1, b"from below\n")
-        time.sleep(3)
+        wait_there()
 
     future = executor.submit(job)
-    deadline = time.monotonic() + PATIENCE
-    while "below" not in future.stdout and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: "below" in future.stdout)
     assert future.stdout == "from python\nfrom below\n"
     assert not future.done()
+    gate.open()
     outcome(future)
 
 

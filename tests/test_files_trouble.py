@@ -37,7 +37,10 @@ from .test_files import here as here
 from .test_files import there as there
 
 PATIENCE = 60.0
-MB = 1_000_000  # of which 16 may be in the proxy
+MB = 1_000_000
+# What is under way until a test has done something to it, at 4 MB a second, of which 16 MB may be
+# in the proxy and the kernel already: that leaves seconds to do so, however busy this computer is.
+LARGE = 48 * MB
 
 
 @pytest.fixture
@@ -92,9 +95,9 @@ def returning(size: int) -> Callable[[], File]:
 def test_a_file_that_changed_before_it_was_sent_fails_the_calls_that_need_it(
     executor: SSHExecutor, proxy: Proxy, tmp_path: Path, there: Path, how: str
 ) -> None:
-    file, fine = made(tmp_path / "first.bin", 12 * MB), made(tmp_path / "fine.txt")
+    file, fine = made(tmp_path / "first.bin", LARGE), made(tmp_path / "fine.txt")
     changed = made(tmp_path / "changed.csv", 100_000)
-    proxy.rate, before = 8.0 * MB, proxy.sent
+    proxy.rate, before = 4.0 * MB, proxy.sent
     large = submit(executor, lambda path: path.stat().st_size, file)
     until(lambda: proxy.sent > before + MB)
     failing = [submit(executor, len, changed), submit(executor, lambda *x: x, changed, fine)]
@@ -113,7 +116,7 @@ def test_a_file_that_changed_before_it_was_sent_fails_the_calls_that_need_it(
         assert str(error).startswith(f"{proxy.host}: ")
         assert str(changed.path) in str(error)
         assert ("No such file" if how == "removed" else "was changed while") in str(error)
-    assert outcome(large) == 12 * MB
+    assert outcome(large) == LARGE
     assert outcome(running) == b"content"
     again = made(tmp_path / "changed.csv", b"again")
     assert run(executor, Path.read_bytes, again) == b"again"
@@ -125,16 +128,16 @@ def test_a_file_that_changed_before_it_was_sent_fails_the_calls_that_need_it(
 def test_a_file_that_changes_while_it_is_sent_fails_the_calls_that_need_it(
     executor: SSHExecutor, proxy: Proxy, tmp_path: Path, there: Path, how: str
 ) -> None:
-    file = made(tmp_path / "torn.bin", 40 * MB)
+    file = made(tmp_path / "torn.bin", LARGE)
     status = file.path.stat()
-    proxy.rate, before = 8.0 * MB, proxy.sent
+    proxy.rate, before = 4.0 * MB, proxy.sent
     failing = [submit(executor, len, file) for _ in range(3)]
     until(lambda: proxy.sent > before + MB)
     if how == "shorter":
         os.truncate(file, 5 * MB)
     else:
         with open(file, "r+b") as opened:
-            opened.seek(39 * MB)
+            opened.seek(LARGE - MB)
             opened.write(b"other")
     if how == "secretly":
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -155,21 +158,20 @@ def test_a_file_that_changes_while_it_comes_back_fails_its_call_only(
     executor: SSHExecutor, proxy: Proxy, tmp_path: Path, here: Path, how: str
 ) -> None:
     path = tmp_path / "out.bin"
-    path.write_bytes(os.urandom(40 * MB))
-    proxy.rate, before = 8.0 * MB, proxy.received
+    path.write_bytes(os.urandom(LARGE))
+    proxy.rate, before = 4.0 * MB, proxy.received
     future = submit(executor, lambda: [bytes(100_000), File(path), bytes(100_000)])
-    until(lambda: proxy.received > before + MB)
-    assert files_in(here)
+    until(lambda: proxy.received > before + MB and files_in(here))
     if how == "shorter":
         os.truncate(path, 5 * MB)
     else:
         with path.open("r+b") as opened:
             opened.write(b"other")
+    proxy.rate = None
     error = future.exception(PATIENCE)
     assert isinstance(error, OSError)
     assert f"the file '{path}' was changed while" in str(error)
     until(lambda: not files_in(here))
-    proxy.rate = None
     assert run(executor, lambda: File(path)).path.read_bytes() == path.read_bytes()
 
 
@@ -317,12 +319,12 @@ def test_files_arrive_whole_though_the_connection_is_lost_on_the_way(
     executor: SSHExecutor, proxy: Proxy, tmp_path: Path, reset: bool
 ) -> None:
     file = made(tmp_path / "file", 12 * MB)
-    proxy.rate = 8.0 * MB
+    proxy.rate, sent, received = 8.0 * MB, proxy.sent, proxy.received
     futures = [submit(executor, File, file) for _ in range(2)]
-    for more in (proxy.sent + 4 * MB, proxy.sent + 9 * MB):
+    for more in (sent + 4 * MB, sent + 9 * MB):
         until(partial(lambda count: proxy.sent > count, more))
         proxy.cut(reset=reset)
-    for more in (proxy.received + 4 * MB, proxy.received + 9 * MB):
+    for more in (received + 4 * MB, received + 9 * MB):
         until(partial(lambda count: proxy.received > count, more))
         proxy.cut(reset=reset)
     content = file.path.read_bytes()
@@ -333,7 +335,7 @@ def test_files_arrive_whole_though_the_connection_is_lost_on_the_way(
 def test_calls_whose_files_travel_run_elsewhere_when_their_host_is_lost(
     host: Host, proxy: Proxy, tmp_path: Path, there: Path
 ) -> None:
-    file = made(tmp_path / "file", 12 * MB)
+    file = made(tmp_path / "file", LARGE)
     python = python_in(there)
     with SSHExecutor([proxy.host, host], workers_per_host=1, python=python, reconnect=0) as both:
         run(both, abs, 1)
@@ -342,7 +344,7 @@ def test_calls_whose_files_travel_run_elsewhere_when_their_host_is_lost(
         futures = [submit(both, lambda path: path.stat().st_size, file) for _ in range(2)]
         until(lambda: proxy.sent > before + MB)
         proxy.cut()
-        assert [outcome(future) for future in futures] == [12 * MB] * 2
+        assert [outcome(future) for future in futures] == [LARGE] * 2
         assert {future.host for future in futures} == {host}
     until(lambda: not os.listdir(there))
 
@@ -353,9 +355,8 @@ def test_a_host_that_is_lost_while_a_file_comes_back_leaves_nothing(
     with SSHExecutor([proxy.host], python=python_in(there), reconnect=0) as executor:
         run(executor, abs, 1)
         proxy.rate, before = 4.0 * MB, proxy.received
-        future = submit(executor, returning(12 * MB))
-        until(lambda: proxy.received > before + MB)
-        assert files_in(here)
+        future = submit(executor, returning(LARGE))
+        until(lambda: proxy.received > before + MB and files_in(here))
         proxy.cut()
         assert isinstance(future.exception(PATIENCE), HostLost)
         until(lambda: not os.listdir(here))
@@ -365,8 +366,8 @@ def test_a_worker_that_is_killed_while_a_file_comes_back_fails_that_call_only(
     executor: SSHExecutor, proxy: Proxy, here: Path
 ) -> None:
     proxy.rate, before = 4.0 * MB, proxy.received
-    future = submit(executor, returning(12 * MB))
-    until(lambda: proxy.received > before + MB)
+    future = submit(executor, returning(LARGE))
+    until(lambda: proxy.received > before + MB and future.stdout.endswith("\n"))
     os.kill(int(future.stdout), 9)
     assert isinstance(future.exception(PATIENCE), WorkerDied)
     until(lambda: not os.listdir(here))
@@ -445,19 +446,21 @@ def test_a_large_file_goes_there_and_back_in_little_memory(
 def test_small_calls_do_not_wait_for_a_large_file_either_way(
     executor: SSHExecutor, proxy: Proxy, tmp_path: Path
 ) -> None:
-    file = made(tmp_path / "file", 16 * MB)
-    proxy.rate, sent, received = 4.0 * MB, proxy.sent, proxy.received
-    large = submit(executor, File, file)
+    file = made(tmp_path / "file", LARGE)
+    proxy.rate, sent = 4.0 * MB, proxy.sent
+    there = submit(executor, lambda path: path.stat().st_size, file)
     until(lambda: proxy.sent > sent + MB)
     assert run(executor, abs, -1) == 1
-    assert proxy.sent < sent + 16 * MB
-    proxy.rate = 16.0 * MB
-    until(lambda: proxy.received > received + MB)
-    proxy.rate = 4.0 * MB
-    assert run(executor, abs, -2) == 2
-    assert not large.done()
+    assert proxy.sent < sent + LARGE
     proxy.rate = None
-    assert outcome(large).size == 16 * MB
+    assert outcome(there) == LARGE
+    proxy.rate, received = 4.0 * MB, proxy.received
+    back = submit(executor, returning(LARGE))
+    until(lambda: proxy.received > received + MB)
+    assert run(executor, abs, -2) == 2
+    assert not back.done()
+    proxy.rate = None
+    assert outcome(back).size == LARGE
 
 
 def test_what_shrinks_is_compressed_both_ways_where_the_network_is_slow(
@@ -467,8 +470,8 @@ def test_what_shrinks_is_compressed_both_ways_where_the_network_is_slow(
     file = made(tmp_path / "text.log", text)
     proxy.rate, sent, received = 1.0 * MB, proxy.sent, proxy.received
     assert run(executor, File, file).path.read_bytes() == text
-    assert proxy.sent - sent < 5 * MB
-    assert proxy.received - received < 7.5 * MB
+    assert proxy.sent - sent < 7 * MB  # how much is packed depends on how busy we are, too
+    assert proxy.received - received < 7.5 * MB  # what was on its way before it was slow is not
 
 
 def test_many_files_take_few_descriptors(executor: SSHExecutor, tmp_path: Path) -> None:

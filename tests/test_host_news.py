@@ -217,6 +217,7 @@ class Terminal(io.StringIO):
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Let stderr be a terminal, until the test ends, on which no line stands."""
     monkeypatch.setattr(output, "_standing", False)
+    monkeypatch.setattr("interstate.progress._OFTEN", 1000.0)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     return terminal
 

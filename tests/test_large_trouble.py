@@ -27,14 +27,19 @@ from interstate import (
     SSHExecutor,
     WorkerDied,
     link,
+    room,
 )
 from interstate.ssh.transport import Transport
 
+from .gates import Gate
 from .proxy import Proxy
 from .sshd import Sshd
 
 PATIENCE = 60.0
 MB = 1_000_000
+# What is under way until a test has done something to it, at 4 MB a second: that takes so long that
+# it is not over by then, however busy this computer is.
+LARGE = 48 * MB
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -57,13 +62,13 @@ def test_calls_whose_arguments_travel_run_elsewhere_when_their_host_is_lost(
     host: Host, tmp_path: Path, reset: bool
 ) -> None:
     """They were never sent whole, so they have not begun."""
-    data = os.urandom(12 * MB)
+    data = os.urandom(LARGE)
     with (
         Proxy(host, tmp_path) as proxy,
         SSHExecutor([proxy.host, host], workers_per_host=1, reconnect=0) as executor,
     ):
         outcome(executor.submit(abs, 1))
-        assert executor._max_workers == 2
+        until(lambda: executor._max_workers == 2)
         proxy.rate, before = 4.0 * MB, proxy.sent
         futures = [executor.submit(len, data) for _ in range(2)]
         until(lambda: proxy.sent > before + MB)
@@ -83,7 +88,7 @@ def test_a_host_that_is_lost_while_a_result_travels_fails_its_calls(
     ):
         outcome(executor.submit(abs, 1))
         proxy.rate, before = 4.0 * MB, proxy.received
-        futures = [executor.submit(os.urandom, 12 * MB) for _ in range(3)]
+        futures = [executor.submit(os.urandom, LARGE) for _ in range(3)]
         until(lambda: proxy.received > before + MB)
         proxy.cut(reset=reset)
         assert all(isinstance(future.exception(PATIENCE), HostLost) for future in futures)
@@ -108,22 +113,27 @@ def test_large_things_arrive_whole_though_the_connection_is_lost_on_the_way(
         assert [future.attempts for future in futures] == [1, 1]
 
 
-def test_a_call_with_large_arguments_that_came_back_and_finds_no_host_fails(
-    host: Host, tmp_path: Path
+def test_calls_with_large_arguments_that_came_back_and_find_no_host_fail(
+    host: Host, tmp_path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a host gave back uses nothing there any more, whatever becomes of the call then."""
+    wait_there = gate.wait
+
+    def stays(data: bytes) -> None:
+        wait_there()
+
+    monkeypatch.setattr(room, "MOMENT", PATIENCE)  # however slow quick calls are, these are slower
     with (
         Proxy(host, tmp_path) as proxy,
         SSHExecutor([proxy.host], workers_per_host=1, reconnect=0) as executor,
     ):
         quick = [executor.submit(abs, n) for n in range(400)]  # so that others are sent ahead
-        long = executor.submit(time.sleep, 60)
-        back = [executor.submit(len, bytes([n]) * MB) for n in range(3)]
+        calls = [executor.submit(stays, bytes([n]) * MB) for n in range(4)]
         assert [outcome(future) for future in quick] == [*range(400)]
-        until(lambda: long.started_at and not any(future.running() for future in back))
+        until(lambda: any(future.started_at for future in calls))
+        until(lambda: [future.running() for future in calls].count(True) == 1)
         proxy.cut()
-        assert isinstance(long.exception(PATIENCE), HostLost)
-        assert all(future.exception(PATIENCE) for future in back)
+        assert all(isinstance(future.exception(PATIENCE), HostLost) for future in calls)
 
 
 # ------------------------------------------------------------------- a worker is lost
@@ -134,13 +144,13 @@ def test_a_worker_that_is_killed_while_its_result_travels_fails_that_call_only(
 ) -> None:
     def large() -> bytes:
         print(os.getpid(), flush=True)
-        return os.urandom(12 * MB)
+        return os.urandom(LARGE)
 
     with Proxy(host, tmp_path) as proxy, SSHExecutor([proxy.host], workers_per_host=1) as executor:
         outcome(executor.submit(abs, 1))
         proxy.rate, before = 4.0 * MB, proxy.received
         future = executor.submit(large)
-        until(lambda: proxy.received > before + MB)
+        until(lambda: proxy.received > before + MB and future.stdout.endswith("\n"))
         os.kill(int(future.stdout), 9)
         error = future.exception(PATIENCE)
         assert isinstance(error, WorkerDied)

@@ -208,14 +208,19 @@ def test_a_host_asks_once_for_all_its_workers(
         "slow.py": """
             import os, time
 
-            def pid(_):
-                time.sleep(0.2)
+            def pid(folder):
+                open(f"{folder}/{os.getpid()}", "w").close()
+                deadline = time.monotonic() + 60
+                while len(os.listdir(folder)) < 4 and time.monotonic() < deadline:
+                    time.sleep(0.005)
                 return os.getpid()
             """,
     })  # fmt: skip
+    here = tree.root / "here"
+    here.mkdir()
     with SSHExecutor([loopback_host], workers_per_host=4) as executor:
-        pids = set(executor.map(tree.load("slow").pid, range(8), timeout=PATIENCE))
-    assert len(pids) > 1
+        pids = set(executor.map(tree.load("slow").pid, [str(here)] * 8, timeout=PATIENCE))
+    assert len(pids) == 4
     assert len([asked for asked in wants if b"slow" in asked]) == 1
 
 

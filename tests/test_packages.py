@@ -20,6 +20,7 @@ import interstate
 from interstate import Host, PackagesError, SSHExecutor, resolving
 from interstate.__main__ import main
 
+from . import processes
 from .importing import (
     both_of_a_namespace,
     determinant,
@@ -403,9 +404,11 @@ def test_what_is_in_use_is_not_cleaned_and_all_else_is(
     )
     monkeypatch.setattr("interstate.ssh.config.home", lambda: str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    place.run(real_host, os.getpid, "other")
+    gone = place.run(real_host, os.getppid, "other")
+    assert not processes.wait_gone([gone], PATIENCE), "it is in use until its agent has ended"
     with SSHExecutor(real_host, packages=["tiny"], python=place.python) as executor:
         executor.submit(version_of_tiny).result(PATIENCE)
+        agent = executor.submit(os.getppid).result(PATIENCE)
         main(["clean", "node-1", "--python", place.python])
         said = capsys.readouterr().out
         assert re.fullmatch(
@@ -414,6 +417,7 @@ def test_what_is_in_use_is_not_cleaned_and_all_else_is(
             said,
         )
         assert executor.submit(version_of_tiny).result(PATIENCE)[0] == "1.0"
+    assert not processes.wait_gone([agent], PATIENCE)
     main(["clean", "node-1", "--python", place.python])
     assert "(tiny 1.0)\n" in capsys.readouterr().out
     assert not place.there.exists()

@@ -310,6 +310,7 @@ def test_a_slow_line_is_not_taken_for_silence(tmp_path: Path) -> None:
 
     start = boot.prepare(sys.executable)
     line = Line(start.command, cache_in(tmp_path), slowly)
+    line.await_start()
     folder = depot.keep(line, start, small_files(tmp_path, 400_000, 1), 3.0)
     assert Path(folder, "file0").stat().st_size == 400_000
     line.end()
@@ -327,6 +328,7 @@ def test_a_slow_disk_is_not_taken_for_silence(tmp_path: Path) -> None:
     start = boot.prepare(sys.executable)
     environ = {**cache_in(tmp_path), "PYTHONPATH": str(tmp_path)}
     line = Line(start.command, environ)
+    line.await_start()
     assert len(os.listdir(depot.keep(line, start, small_files(tmp_path), 3.5))) == 9
     line.end()
 

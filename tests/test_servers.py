@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from interstate import CallTerminated, Host, SSHExecutor, boot, execute
-from interstate.ssh import SSH
+from interstate.ssh import SSH, Stream
 
 from . import dropbear, logins, processes
 from .dropbear import Dropbear
@@ -261,10 +261,16 @@ def test_further_commands_run_on_the_same_connection(place: Place) -> None:
                 assert first.read(100) == b"still here"
 
 
-def read_all(stream: boot.Stream) -> str:
+def read_all(stream: Stream) -> str:
+    """What a command says; by then it has ended.
+
+    A channel that is opened after the end of its output, and before that of its process, is closed
+    by dropbear 2022.83 at once.
+    """
     said = b""
     while data := stream.read(100):
         said += data
+    assert stream._channel.status_event.wait(PATIENCE)
     stream.close()
     return said.decode()
 

@@ -27,6 +27,8 @@ from interstate.ssh.inbox import Inbox
 from interstate.ssh.wires import Tunnel
 from interstate.writer import Writer
 
+from .proxy import Proxy
+
 
 def test_what_arrives_while_an_inbox_begins_to_be_pumped_waits_for_what_came_before() -> None:
     inbox = Inbox()
@@ -241,7 +243,11 @@ def test_a_call_that_comes_back_cannot_be_cancelled_before_the_pool_knows_that_i
 ) -> None:
     """Else who waits for it is told only when it would have been sent again."""
     cancelled: list[bool] = []
-    with SSHExecutor([real_host], workers_per_host=1, ssh_config=None) as executor:
+    with (
+        Proxy(real_host, tmp_path) as proxy,
+        SSHExecutor([proxy.host], workers_per_host=1, ssh_config=None) as executor,
+    ):
+        proxy.freeze()  # until all is submitted: else the first may be done when the others come
         engine = executor._engine
         read = engine._arrivals.read
 
@@ -261,6 +267,7 @@ def test_a_call_that_comes_back_cannot_be_cancelled_before_the_pool_knows_that_i
         quick = [executor.submit(abs, -n) for n in range(400)]  # so that more is sent ahead
         executor.submit(long)
         quick += [executor.submit(abs, -n) for n in range(300)]
+        proxy.thaw()
         wait(quick[:400])
         while not cancelled:
             time.sleep(0.001)

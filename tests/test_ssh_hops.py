@@ -178,8 +178,7 @@ def test_a_hop_that_fails_is_named_to_everybody_and_tried_again_by_the_next(
 def test_a_hop_that_was_lost_is_opened_anew(gate: Sshd, sshd: Sshd, start: Start) -> None:
     ssh = start(gate.host())
     stream = echo(ssh, sshd.host())
-    for pid in gate.sessions():
-        os.kill(pid, signal.SIGKILL)
+    processes.kill(gate.sessions())
     assert stream.read(1) == b""
     stream.close()
     echo(ssh, sshd.host()).close()

@@ -420,8 +420,7 @@ def test_a_host_that_is_lost_as_it_runs_says_the_way(gate: Sshd, sshd: Sshd) -> 
         call = executor.submit(time.sleep, 60)
         while not call.started_at:
             time.sleep(0.005)
-        for pid in gate.sessions():
-            os.kill(pid, signal.SIGKILL)
+        processes.kill(gate.sessions())
         error = call.exception(PATIENCE)
     assert isinstance(error, HostLost)
     assert f"{host} (this computer → {hop} → {host})" in str(error)

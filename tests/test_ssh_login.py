@@ -432,8 +432,9 @@ class PasswordServer(paramiko.ServerInterface):
         return True
 
     def _run(self, channel: paramiko.Channel) -> None:
-        channel.sendall(b"ok")
-        channel.close()
+        with contextlib.suppress(OSError, EOFError):  # the client has read it, and is gone
+            channel.sendall(b"ok")
+            channel.close()
 
 
 @contextlib.contextmanager

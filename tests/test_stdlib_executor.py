@@ -11,6 +11,7 @@ import contextlib
 import io
 import logging
 import multiprocessing
+import operator
 import os
 import pickle
 import sys
@@ -124,17 +125,27 @@ class OnSSH(Selected, STDLIB.ExecutorMixin, STDLIB.BaseTestCase):  # type: ignor
     def get_context(self) -> support.Context:
         return self.context
 
+    def make_ready(self) -> None:
+        """Have the host up and its agent ready for any call, as where a pool is of this machine."""
+        assert self.executor.submit(lambda: 7).result(support.PATIENCE) == 7
+
     def patch(self, stdlib: type, **names: Any) -> None:
         """Replace globals of the module of a class of the tests."""
         support.patch(self, support.module_of(stdlib), **names)
 
 
 class ExecutorTest(OnSSH, STDLIB.ExecutorTest):  # type: ignore[misc]
-    pass
+    def test_map_timeout(self) -> None:
+        self.make_ready()
+        super().test_map_timeout()
 
 
 class WaitTests(OnSSH, STDLIB.WaitTests):  # type: ignore[misc]
-    pass
+    def setUp(self) -> None:
+        # Theirs are to be done before others that sleep: not when those have imported their module.
+        self.patch(STDLIB.WaitTests, mul=operator.mul, sleep_and_raise=support.sleep_and_raise)
+        super().setUp()
+        self.make_ready()
 
 
 class AsCompletedTests(OnSSH, STDLIB.AsCompletedTests):  # type: ignore[misc]

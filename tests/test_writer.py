@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -80,7 +81,7 @@ def test_what_can_be_written_at_once_does_not_overtake_what_the_thread_has_taken
 def test_a_blob_goes_before_its_call_and_once() -> None:
     stream = Stream()
     writer = Writer(stream, 1 << 30, "writer")
-    blob = Blobs().take(memoryview(bytes(600_000)))
+    blob = Blobs().take(memoryview(os.urandom(600_000)))  # is not packed, were the stream slow
     for call in (1, 2):
         writer.send_with(call, [blob], wire.encode(wire.CALL, call, b"call"))
     writer.thread.start()
