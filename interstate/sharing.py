@@ -29,9 +29,10 @@ class Shared(Generic[T]):
         self._parts: list[Blob] | None = parts
 
     def __repr__(self) -> str:
-        if self._parts is None:
+        parts = self._parts  # which another thread may be about to close
+        if parts is None:
             return f"<Shared {self._what}: closed>"
-        return f"<Shared {self._what}: {sum(part.size for part in self._parts):,} bytes>"
+        return f"<Shared {self._what}: {sum(part.size for part in parts):,} bytes>"
 
     def close(self) -> None:
         """Free the memory that it needs here; it cannot be passed to calls any more."""
@@ -44,9 +45,10 @@ class Shared(Generic[T]):
         self.close()
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        if self._parts is None:
+        parts = self._parts
+        if parts is None:
             raise ValueError(f"this shared {self._what} was closed; share it anew")
-        return payload.rebuild, tuple(map(buffer_of, self._parts))
+        return payload.rebuild, tuple(map(buffer_of, parts))
 
 
 def share(value: T) -> Shared[T]:
