@@ -3,7 +3,8 @@
 A host with a free worker gets the next call; hosts take turns.  Only when every worker of every
 host is busy do calls queue up on hosts (see `room`), and on none more than its share of what is to
 be done.  They can be had back until they start.  A call that was lost with a host before waits for
-a free worker, and none queues meanwhile; those that were lost together go to different hosts.
+a free worker, and none queues meanwhile, nor later on the host that has it; those that were lost
+together go to different hosts.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Dispatch:
         if not calls:
             return
         host.send(calls, now)
+        host.risky.update(self._retries.lost_among(calls))
         self._running += len(calls)
         if len(host.running) > host.workers:
             self._ahead[host.index] = host
@@ -115,7 +117,9 @@ class Dispatch:
         """How many of the calls that wait for a host alone may be sent there now."""
         if not host.own:
             return 0
-        return host.free if self._retries.losses(host.own[0]) else host.room
+        if self._retries.losses(host.own[0]):
+            return host.free
+        return self._retries.before_lost(host.own, host.room)
 
     def _line_up(self, host: HostState) -> None:
         if host.free > 0:
@@ -133,15 +137,15 @@ class Dispatch:
         while waiting and turns:
             host = turns.popleft()
             host.in_turns = False
-            spread = self._retries.losses(waiting[0]) > 0
-            share = 1 if spread else len(waiting) // (len(turns) + 1) or 1
-            self._send(host, self._taken(waiting, min(host.free, share)), now)
+            share = min(host.free, len(waiting) // (len(turns) + 1) or 1)
+            count = self._retries.before_lost(waiting, share) or min(share, 1)
+            self._send(host, self._taken(waiting, count), now)
             self._line_up(host)
         while waiting and queues and not self._retries.losses(waiting[0]):
             host = queues.popleft()
             host.in_queues = False
             if host.room > 0 and not host.own:  # it may be down by now, as may be all
-                count = min(host.room, self._share(host))
+                count = self._retries.before_lost(waiting, min(host.room, self._share(host)))
                 self._send(host, self._taken(waiting, count), now)
 
     def _share(self, host: HostState) -> int:

@@ -7,7 +7,9 @@ all; so it is known which were lost with a host, and those are spread (see `disp
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 
 
 class Retries:
@@ -42,6 +44,17 @@ class Retries:
     def losses(self, call: int) -> int:
         """How often a call was lost with its host."""
         return self._losses.get(call, 0)
+
+    def lost_among(self, calls: list[int]) -> set[int]:
+        """Those calls that were lost with a host before."""
+        return self._losses.keys() & calls if self._losses else set()
+
+    def before_lost(self, queue: deque[int], count: int) -> int:
+        """How many of the first `count` calls of a queue come before any that was lost."""
+        lost = self._losses
+        if not lost or count <= 0:
+            return count
+        return next((n for n, call in enumerate(islice(queue, count)) if call in lost), count)
 
     def forget(self, calls: Iterable[int]) -> None:
         """They have ended."""

@@ -53,6 +53,7 @@ class HostState:
     running: set[int] = field(default_factory=set)  # the calls that were sent there
     own: deque[int] = field(default_factory=deque)  # calls that wait for this very host
     only: set[int] = field(default_factory=set)  # calls that run here and may run nowhere else
+    risky: set[int] = field(default_factory=set)  # calls here that were lost with a host before
     long: set[int] = field(default_factory=set)  # calls that have been running for long
     probe: int | None = None  # the call by which the round trip is measured now
     probed: float = 0.0  # when that one was sent
@@ -74,6 +75,8 @@ class HostState:
     @property
     def room(self) -> int:
         """How many calls more may be sent there."""
+        if self.risky:  # nothing is to lie behind these when this host is lost, too
+            return self.free
         takes_more = self.up and not self.closing and not self.stuck
         return self.depth - len(self.running) if takes_more else 0
 
@@ -113,6 +116,8 @@ class HostState:
         running.difference_update(calls)
         if self.long:
             self.long.difference_update(calls)
+        if self.risky:
+            self.risky.difference_update(calls)
         if self.only:
             self.only.difference_update(calls)
         return calls

@@ -600,17 +600,22 @@ def test_calls_that_were_lost_together_are_tried_again_on_different_hosts() -> N
     assert [len(set(then[1]) & set(calls)) for calls in last.values()] == [1, 1]
 
 
-def test_calls_that_were_lost_with_a_host_queue_on_none() -> None:
+def done_one_by_one(p: pool.Pool, host: int, calls: list[int], count: int) -> list[int]:
+    """Have so many calls done that come alone to a host; return them."""
+    alone: list[int] = []
+    while len(alone) < count:
+        (call,) = calls
+        alone.append(call)
+        calls = sent(p.handle([done(host, call, seconds=1e-6)], 1.001))[host]
+    assert len(calls) > 1  # others queue again
+    return alone
+
+
+def test_calls_that_were_lost_with_a_host_queue_on_none_nor_do_others_behind_them() -> None:
     p = with_calls_ahead(2)
     p.handle([events.Down(0, error(0)), events.Submitted([*range(10, 20)], None, 3)], 1.0)
     calls = sent(p.handle([events.Up(1, 1)], 1.0))[1]
-    again: list[int] = []
-    while len(again) < 7:
-        (call,) = calls
-        again.append(call)
-        calls = sent(p.handle([done(1, call, seconds=1e-6)], 1.001))[1]
-    assert {*again, calls[0]} == {*range(1, 9)}
-    assert len(calls) > 1  # with the last of them, the others queue
+    assert {*done_one_by_one(p, 1, calls, 8)} == {*range(1, 9)}
 
 
 def test_calls_for_one_host_that_were_lost_with_it_queue_there_no_more() -> None:
@@ -619,13 +624,36 @@ def test_calls_for_one_host_that_were_lost_with_it_queue_there_no_more() -> None
     assert len(sent(p.handle([done(0, 0, seconds=1e-6)], 0.001))[0]) == 8
     p.handle([events.Down(0, error(0)), *submit(*range(10, 20))], 1.0)
     calls = sent(p.handle([events.Up(0, 1)], 1.0))[0]
-    again: list[int] = []
-    while len(again) < 7:
+    assert {*done_one_by_one(p, 0, calls, 8)} == {*range(1, 9)}
+
+
+def test_calls_that_come_back_before_those_that_were_lost_take_none_of_them_into_a_queue() -> None:
+    p = pool.Pool(2, 60.0)
+    p.handle([events.Up(0, 1), events.Up(1, 1), events.Submitted([*range(16)], None, 3)], 0.0)
+    p.handle([done(host, host, seconds=1e-6) for host in (0, 1)], 0.001)
+    lost, (first, *others) = {*p._hosts[0].running}, sorted(p._hosts[1].running)
+    assert len(lost) > 1
+    commands = p.handle([events.Down(0, error(0)), events.Started(1, first)], 1.0)
+    assert events.Recall(1, len(others)) in commands
+    back = [events.Returned(1, others[::-1]), done(1, first, seconds=1e-6)]
+    assert sent(p.handle(back, 1.0)) == {1: others}
+    (call,) = sent(p.handle([done(1, *others, seconds=1e-6)], 1.001))[1]
+    assert call in lost
+
+
+def test_calls_for_one_host_are_not_taken_into_a_queue_by_others_before_them() -> None:
+    p = pool.Pool(1, 60.0)
+    p.handle([events.Up(0, 1), events.Submitted([*range(9)], 0, 3)], 0.0)
+    p.handle([done(0, 0, seconds=1e-6)], 0.001)
+    lost, never_sent = [*range(1, 6)], [6, 7, 8]
+    p.handle([events.Down(0, error(0), never_sent)], 1.0)
+    p.handle([events.Cancelled(call) for call in (1, 3, 5)], 1.0)
+    calls = sent(p.handle([events.Up(0, 1)], 1.0))[0]
+    while not {*calls} & {*never_sent}:
         (call,) = calls
-        again.append(call)
+        assert call in lost
         calls = sent(p.handle([done(0, call, seconds=1e-6)], 1.001))[0]
-    assert {*again, calls[0]} == {*range(1, 9)}
-    assert len(calls) > 1
+    assert p._hosts[0].running == {*never_sent}
 
 
 def test_a_call_that_was_lost_and_is_then_cancelled_keeps_no_other_from_queueing() -> None:
@@ -647,6 +675,7 @@ def test_a_call_that_takes_its_host_down_each_time_takes_few_others_with_it(
     lying: dict[int, list[int]] = {host: [] for host in range(count)}
     failed: set[int] = set()
     ended: set[int] = set()
+    taken_down: list[int] = []  # how many calls lay there, each time
     now = 0.0
 
     def handle(*happened: events.Event) -> None:
@@ -668,8 +697,11 @@ def test_a_call_that_takes_its_host_down_each_time_takes_few_others_with_it(
             lying[host].remove(call)
             handle(done(host, call, seconds=1e-6))
         else:
+            taken_down.append(len(lying[host]))
             lying[host] = []
             handle(events.Down(host, error(host)))
             handle(events.Up(host, workers))
+    assert len(taken_down) == 1 + retries
+    assert max(taken_down[1:]) <= workers
     assert killer in failed
     assert len(failed) <= workers
