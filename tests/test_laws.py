@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 HOUSE = Path(__file__).parent.parent / "interstate"
 FILES = sorted(HOUSE.rglob("*.py"))
 CHAIN = {  # each layer, and what of ours it may import

@@ -15,6 +15,8 @@ from interstate import events, pool
 from interstate.remote.foreman import MOMENT, PATIENCE
 from interstate.remote.slot import DEPTH
 
+pytestmark = pytest.mark.once
+
 OVERHEAD = 30e-6  # seconds between two calls of a worker
 
 

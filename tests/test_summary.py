@@ -23,6 +23,8 @@ from interstate.errors import (
 from interstate.hosts import Host, expand
 from interstate.summary import _runs, by_reason, failures, named
 
+pytestmark = pytest.mark.once
+
 PIECES = st.sampled_from(
     [
         "node-",
