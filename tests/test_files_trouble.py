@@ -36,6 +36,8 @@ from .test_files import files_in, janitor_of, made, outcome, python_in, run, sub
 from .test_files import here as here
 from .test_files import there as there
 
+pytestmark = pytest.mark.once
+
 PATIENCE = 60.0
 MB = 1_000_000
 # What is under way until a test has done something to it, at 4 MB a second, of which 16 MB may be

@@ -41,6 +41,8 @@ from .servers import (
 )
 from .sshd import Keys, Sshd, loopback_addresses
 
+pytestmark = pytest.mark.once
+
 LONG = 120.0  # seconds that a host may take
 SOON = 60.0  # for what is known at once, without waiting so long; this computer may be busy
 
