@@ -12,7 +12,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,7 @@ from .crashes import (
 )
 from .proxy import Proxy
 from .sshd import Keys, Sshd
+from .waiting import until
 
 pytestmark = pytest.mark.once
 
@@ -70,14 +70,6 @@ SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGSTOP": signal.SIGSTOP, "SIGTERM": sign
 def matrix(*who: str) -> pytest.MarkDecorator:
     cells = [pytest.param(cell, id=str(cell)) for cell in crashes.cells(*who)]
     return pytest.mark.parametrize("cell", cells)
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")

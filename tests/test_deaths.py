@@ -30,17 +30,10 @@ from . import processes
 from .proxy import Proxy
 from .sshd import Keys, Sshd
 from .test_blob import REPOSITORY, Agent
+from .waiting import until
 
 PATIENCE = 60.0
 MIB = 1 << 20
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ import interstate
 from interstate import Host, RemoteError, SSHExecutor, WorkerDied
 
 from .gates import Gate
+from .waiting import until
 
 PATIENCE = 60.0  # seconds: no result takes that long
 
@@ -45,14 +46,6 @@ def executor(host: Host) -> Iterator[SSHExecutor]:
 
 def outcome(future: Future[Any]) -> Any:
     return future.result(timeout=PATIENCE)
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def failure(future: Future[Any]) -> BaseException:

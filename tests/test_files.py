@@ -25,6 +25,7 @@ from interstate import File, Host, SSHExecutor
 
 from . import processes, pythons
 from .proxy import Proxy
+from .waiting import until
 
 PATIENCE = 60.0  # seconds: no result takes that long
 MB = 1_000_000
@@ -52,16 +53,6 @@ def submit(executor: Any, fn: Callable[..., Any], *args: Any) -> interstate.Remo
 
 def outcome(future: interstate.RemoteFuture[Any]) -> Any:
     return future.result(PATIENCE)
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    waiting = threading.Event()
-    for _ in range(int(PATIENCE / 0.005)):
-        if condition():
-            return
-        waiting.wait(0.005)
-    raise AssertionError("it did not happen")
 
 
 @pytest.fixture
@@ -595,14 +586,11 @@ def agent_of(executor: SSHExecutor) -> int:
 
 def janitor_of(agent: int) -> int:
     """Its process, as soon as that says what it is: it does so when all else is done."""
-    found: list[int] = []
 
-    def look() -> list[int]:
-        found[:] = [p for p in processes.children(agent) if "janitor" in processes.describe(p)]
-        return found
+    def found() -> list[int]:
+        return [p for p in processes.children(agent) if "janitor" in processes.describe(p)]
 
-    until(look)
-    [janitor] = found
+    [janitor] = until(found)
     return janitor
 
 

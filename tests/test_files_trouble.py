@@ -32,9 +32,10 @@ from interstate.remote import files, payload
 
 from . import processes
 from .proxy import Proxy
-from .test_files import files_in, janitor_of, made, outcome, python_in, run, submit, until
+from .test_files import files_in, janitor_of, made, outcome, python_in, run, submit
 from .test_files import here as here
 from .test_files import there as there
+from .waiting import until
 
 pytestmark = pytest.mark.once
 

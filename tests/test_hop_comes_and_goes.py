@@ -40,6 +40,7 @@ from interstate.ssh.wires import Socket, inside, tunnel
 from . import processes
 from .sshd import Keys, Sshd, loopback_addresses
 from .test_fuzz import Agent
+from .waiting import until
 
 pytestmark = pytest.mark.once
 
@@ -362,14 +363,6 @@ def test_no_call_is_sent_to_an_agent_that_has_not_said_that_it_knows_what_to_do(
         far.say(wire.encode(wire.ACK, 1))
         until(call.running)
         executor.kill_workers()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 # --------------------------------------------------------------------------- a channel is brought

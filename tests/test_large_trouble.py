@@ -6,9 +6,7 @@ import gc
 import os
 import resource
 import threading
-import time
 import tracemalloc
-from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -34,20 +32,13 @@ from interstate.ssh.transport import Transport
 from .gates import Gate
 from .proxy import Proxy
 from .sshd import Sshd
+from .waiting import until
 
 PATIENCE = 60.0
 MB = 1_000_000
 # What is under way until a test has done something to it, at 4 MB a second: that takes so long that
 # it is not over by then, however busy this computer is.
 LARGE = 48 * MB
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def outcome(future: Future[Any]) -> Any:

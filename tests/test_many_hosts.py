@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -34,19 +34,12 @@ from interstate.ssh import pacing
 
 from . import processes
 from .sshd import Keys, Sshd, loopback_addresses
+from .waiting import until
 
 pytestmark = pytest.mark.once
 
 STOCK = ["MaxStartups 10:30:100", "MaxSessions 10"]  # what sshd has when its config says nothing
 PATIENCE = 60.0
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -56,13 +56,6 @@ def result(future: Future[Any]) -> Any:
     return future.result(timeout=PATIENCE)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
-
-
 # ------------------------------------------------------------------------- what is kept
 
 

@@ -25,6 +25,7 @@ from .gates import Gate
 from .proxy import Proxy
 from .sshd import Sshd
 from .test_exit import script
+from .waiting import until
 
 PATIENCE = 60.0
 
@@ -35,14 +36,6 @@ def _calls_travel() -> Iterator[None]:
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     yield
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that is to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def appended(path: Path, what: object) -> None:

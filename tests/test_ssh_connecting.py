@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from interstate.ssh import SSH, inbox
 
 from .servers import bursting, port_with
 from .sshd import Keys, Sshd
+from .waiting import until
 
 LONG = 120.0  # seconds that a host may take
 SOON = 60.0  # for what does not wait so long; this computer may be busy
@@ -72,13 +73,6 @@ def failure(ssh: SSH, host: Host, seconds: float = LONG) -> tuple[HostError, flo
 def connections() -> int:
     """How many connections there are: each has a thread."""
     return sum(thread.name.startswith("ssh ") for thread in threading.enumerate())
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.005)
 
 
 def test_a_refused_port_is_an_error_at_once(ssh: SSH, refused_port: int) -> None:
@@ -135,7 +129,7 @@ def test_closing_ends_those_too_who_wait_for_their_turn(ssh: SSH) -> None:
     with listener() as port, ThreadPoolExecutor(20) as threads:
         silent = Host("127.0.0.1", "me", port)
         failures = [threads.submit(failure, ssh, silent, LONG) for _ in range(20)]
-        wait_until(lambda: connections() == 4)  # so many may log in to one server at first
+        until(lambda: connections() == 4)  # so many may log in to one server at first
         ssh.close()
         assert max(seconds for _, seconds in (each.result(SOON) for each in failures)) < SOON
 
@@ -151,7 +145,7 @@ def test_closing_ends_those_too_whose_connection_is_not_answered(ssh: SSH) -> No
         threads = stack.enter_context(ThreadPoolExecutor(20))
         silent = Host("127.0.0.1", "me", port)
         failures = [threads.submit(failure, ssh, silent, LONG) for _ in range(20)]
-        wait_until(lambda: len(ssh._dialled) == 4)
+        until(lambda: len(ssh._dialled) == 4)
         ssh.close()
         assert max(seconds for _, seconds in (each.result(SOON) for each in failures)) < SOON
 
@@ -162,7 +156,7 @@ def test_closing_ends_those_too_who_wait_for_a_connection_to_be_handed_over(tmp_
     ssh = SSH(ssh_config=config)
     with ThreadPoolExecutor(1) as threads:
         failed = threads.submit(failure, ssh, Host("node"), LONG)
-        wait_until(lambda: len(ssh._dialled) == 1)
+        until(lambda: len(ssh._dialled) == 1)
         ssh.close()
         assert failed.result(SOON)[1] < SOON
 
@@ -217,7 +211,7 @@ def test_silent_servers_do_not_keep_others_waiting(ssh: SSH, real_host: Host) ->
         for server in servers:
             silent = Host("127.0.0.1", "me", server.getsockname()[1])
             threads.submit(failure, ssh, silent, LONG)
-        wait_until(lambda: connections() >= 64)
+        until(lambda: connections() >= 64)
         before = time.monotonic()
         ssh.open(real_host, "true", before + SOON).close()
 
@@ -255,7 +249,7 @@ def test_close_ends_what_is_open_and_what_is_being_opened(real_host: Host) -> No
     stream = ssh.open(real_host, "cat", time.monotonic() + LONG)
     with listener() as port, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(failure, ssh, Host("127.0.0.1", "me", port), LONG)
-        wait_until(lambda: connections() == 2)
+        until(lambda: connections() == 2)
         ssh.close()
         assert waiting.result()[1] < SOON
     assert stream.read(1) == b""

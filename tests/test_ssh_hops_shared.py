@@ -35,6 +35,7 @@ from interstate.ssh.wires import Socket
 
 from . import processes
 from .sshd import Keys, Sshd, loopback_addresses
+from .waiting import until
 
 pytestmark = pytest.mark.once
 
@@ -177,7 +178,7 @@ def test_who_has_little_time_to_reach_a_hop_does_not_fail_who_has_more() -> None
     hops = Hops((Host("head"),), lambda host: settle(host, read), connect)
     with ThreadPoolExecutor(2) as threads:
         hurried = threads.submit(hops.transport, *way(hops, "a"), Deadline(clock, 1.5))
-        wait_until(lambda: bool(asked))
+        until(lambda: bool(asked))
         patient = threads.submit(hops.transport, *way(hops, "b"), Deadline(clock, PATIENCE))
         assert isinstance(hurried.exception(PATIENCE), WayError)
         open_door.set()
@@ -186,13 +187,6 @@ def test_who_has_little_time_to_reach_a_hop_does_not_fail_who_has_more() -> None
 
 def way(hops: Hops, name: str) -> tuple[Chain, Host]:
     return hops.chain(Host(name)), Host(name)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.005)
 
 
 def test_who_goes_by_two_names_is_one_hop_and_another_user_another(tmp_path: Path) -> None:
@@ -295,7 +289,7 @@ def test_who_is_stuck_in_a_hop_that_takes_nothing_in_any_more_is_out_in_time(
     with ThreadPoolExecutor(2) as threads:
         try:
             writing = threads.submit(write_without_end, hop)
-            wait_until(lambda: hop.clear_to_send_lock.locked() and not hop.wire.writable())
+            until(lambda: hop.clear_to_send_lock.locked() and not hop.wire.writable())
             before = time.monotonic()
             opened = threads.submit(ssh.open, sshd.host(), "true", before + 1)
             assert isinstance(opened.exception(PATIENCE), ConnectError)
