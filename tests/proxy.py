@@ -19,6 +19,10 @@ from typing import Any, TypeVar
 
 from interstate.hosts import Host
 
+# Bytes that are under way until a test has done something to it, at 4 MB a second, of which 16 MB
+# may be in the proxy and the kernel already: that leaves seconds, however busy this computer is.
+LARGE = 48_000_000
+
 _T = TypeVar("_T")
 _CHUNK = 64 << 10
 _IN_FLIGHT = 256  # chunks under way in one direction; then the sender has to wait

@@ -14,7 +14,8 @@ from paramiko.common import (
     cMSG_CHANNEL_DATA,
     cMSG_USERAUTH_SUCCESS,
 )
-from paramiko.packet import Packetizer
+
+from interstate.loopback.connection import _Packetizer
 
 Answer = Callable[[socket.socket], None]
 
@@ -113,13 +114,8 @@ class _Server(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
 
-class _Packetizer(Packetizer):
-    def start_handshake(self, timeout: float) -> None:
-        """Start no timer, which would outlive a handshake that the client does not end."""
-
-
 class _Transport(paramiko.Transport):
-    """A server's end of a connection.
+    """A server's end of a connection, without the timer that outlives a handshake broken off.
 
     Attributes:
         told: Whether a client has been told that it is let in; `is_authenticated` is before that.

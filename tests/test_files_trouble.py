@@ -31,7 +31,7 @@ from interstate.arriving import Arriving, NoRoomError
 from interstate.remote import files, payload
 
 from . import processes
-from .proxy import Proxy
+from .proxy import LARGE, Proxy
 from .test_files import files_in, janitor_of, made, outcome, python_in, run, submit
 from .test_files import here as here
 from .test_files import there as there
@@ -41,9 +41,6 @@ pytestmark = pytest.mark.once
 
 PATIENCE = 60.0
 MB = 1_000_000
-# What is under way until a test has done something to it, at 4 MB a second, of which 16 MB may be
-# in the proxy and the kernel already: that leaves seconds to do so, however busy this computer is.
-LARGE = 48 * MB
 
 
 @pytest.fixture

@@ -30,15 +30,12 @@ from interstate import (
 from interstate.ssh.transport import Transport
 
 from .gates import Gate
-from .proxy import Proxy
+from .proxy import LARGE, Proxy
 from .sshd import Sshd
 from .waiting import until
 
 PATIENCE = 60.0
 MB = 1_000_000
-# What is under way until a test has done something to it, at 4 MB a second: that takes so long that
-# it is not over by then, however busy this computer is.
-LARGE = 48 * MB
 
 
 def outcome(future: Future[Any]) -> Any:
