@@ -470,7 +470,7 @@ def test_what_shrinks_is_compressed_both_ways_where_the_network_is_slow(
     file = made(tmp_path / "text.log", text)
     proxy.rate, sent, received = 1.0 * MB, proxy.sent, proxy.received
     assert run(executor, File, file).path.read_bytes() == text
-    assert proxy.sent - sent < 7 * MB  # how much is packed depends on how busy we are, too
+    assert proxy.sent - sent < 5 * MB
     assert proxy.received - received < 7.5 * MB  # what was on its way before it was slow is not
 
 
