@@ -106,20 +106,16 @@ class Dispatch:
         """Send a host the calls that wait for it alone, then give it its place in the turns."""
         if self._holding:
             return
-        while (room := self._room_for_own(host)) > 0:
-            calls = self._taken(host.own, room)
+        while host.own and (count := self._first(host.own, host.room, host.free)) > 0:
+            calls = self._taken(host.own, count)
             host.only.update(calls)
             self._send(host, calls, now)
         if not host.own:
             self._line_up(host)
 
-    def _room_for_own(self, host: HostState) -> int:
-        """How many of the calls that wait for a host alone may be sent there now."""
-        if not host.own:
-            return 0
-        if self._retries.losses(host.own[0]):
-            return host.free
-        return self._retries.before_lost(host.own, host.room)
+    def _first(self, queue: deque[int], room: int, free: int) -> int:
+        """How many calls to send first: those before any that was lost, else that one alone."""
+        return self._retries.before_lost(queue, room) or min(free, 1)
 
     def _line_up(self, host: HostState) -> None:
         if host.free > 0:
@@ -138,7 +134,7 @@ class Dispatch:
             host = turns.popleft()
             host.in_turns = False
             share = min(host.free, len(waiting) // (len(turns) + 1) or 1)
-            count = self._retries.before_lost(waiting, share) or min(share, 1)
+            count = self._first(waiting, share, share)
             self._send(host, self._taken(waiting, count), now)
             self._line_up(host)
         while waiting and queues and not self._retries.losses(waiting[0]):

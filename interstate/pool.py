@@ -337,7 +337,7 @@ class Pool(Dispatch):
         calls = self._remove(host, list(host.running))
         spend = self._retries.spend_with_host
         again = [call for call in calls if call in never_sent or spend(call)]
-        again.sort(key=self._retries.losses)  # as what waits last goes first
+        again.sort(key=self._retries.losses)  # the last of them will be the first that waits
         here = self._hosts.get(host.index)
         if here is None or host.closing:
             stranded = only.intersection(again)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_BEGUN = 0.049  # what rounds up, to the tenth that it was before a moment had passed
+_BEGUN = 0.049  # seconds that may have gone by: with them, it rounds to the tenth it was before
 _GRACE = 0.3  # seconds: who sees a deadline by itself needs no help
 _SHORTEST = 0.05  # while the clock stands still, waits end early: not in a tight loop
 _LONGEST = 3600.0  # locks refuse an infinite timeout
