@@ -6,6 +6,7 @@ import array
 import os
 
 from . import served
+from .alarm import uncounted
 from .blob import mapped
 from .lean import socket
 
@@ -19,6 +20,7 @@ class Door:
     def __init__(self, door: socket.socket) -> None:
         self._door = door
 
+    @uncounted
     def ask(self, *words: str) -> tuple[served.Head, memoryview]:
         """Wait for the answer to a question; return its head and its body.
 
