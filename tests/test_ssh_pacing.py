@@ -18,10 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interstate.pauses import pauses
+from interstate.ssh import deadline as deadline_module
 from interstate.ssh import pacing
 from interstate.ssh.deadline import Clock, Deadline
 from interstate.ssh.pacing import Pacing
 from interstate.ssh.places import Line, Places
+
+from .waiting import until
 
 PATIENCE = 60.0
 RESENT = (0.0, 1.0, 3.0, 7.0, 15.0)  # when the kernel asks for a connection, again and again
@@ -244,23 +247,44 @@ def waiting(line: Line, deadline: Deadline) -> tuple[threading.Thread, list[int 
     return thread, tickets
 
 
-def test_the_time_in_a_line_that_moves_does_not_count() -> None:
+class Time:
+    """The time by which deadlines are, which a test sets.
+
+    Attributes:
+        now: Seconds.
+    """
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def virtual(monkeypatch: pytest.MonkeyPatch) -> Time:
+    monkeypatch.setattr(deadline_module, "time", time := Time())
+    return time
+
+
+def test_the_time_in_a_line_that_moves_does_not_count(virtual: Time) -> None:
     line, clock = Line(Places(1, 1)), Clock()
     held = line.take(Deadline(clock, PATIENCE))
     deadline = Deadline(clock, 3.0)
     thread, tickets = waiting(line, deadline)
     for _ in range(4):  # 3.6 seconds in all: others have their turn
         assert held is not None
-        time.sleep(0.9)
+        until(lambda: line._changed._waiters)  # type: ignore[attr-defined]
         with line._changed:
+            virtual.now += 0.9
             line.places.give_back(held, True)
             line._answered += 1
             held = line.places.take(time.monotonic())
+            line._changed.notify()
     assert held is not None
     line.give_back(held, True)
     thread.join(PATIENCE)
     assert None not in tickets
-    assert 0.1 < deadline.remaining() <= 3.0
+    assert deadline.remaining() == pytest.approx(3.0)
 
 
 def test_a_line_in_which_nobody_has_an_answer_is_left_in_time() -> None:
@@ -287,17 +311,19 @@ def test_a_place_that_was_turned_away_from_is_for_the_next_in_line() -> None:
     assert not any(thread.is_alive() for thread, _ in threads)
 
 
-def test_while_somebody_is_asked_no_time_is_lost_in_a_line_and_none_is_won() -> None:
+def test_while_somebody_is_asked_no_time_is_lost_in_a_line_and_none_is_won(virtual: Time) -> None:
     line, clock = Line(Places(1, 1)), Clock()
     held = line.take(Deadline(clock, PATIENCE))
     assert held is not None
     deadline = Deadline(clock, 20.0)
     with clock.stopped():
-        thread, _ = waiting(line, deadline)
-        time.sleep(2.0)
+        thread, tickets = waiting(line, deadline)
+        until(lambda: line._changed._waiters)  # type: ignore[attr-defined]
+        virtual.now += 200.0
         line.give_back(held, True)
         thread.join(PATIENCE)
-    assert 18.0 < deadline.remaining() <= 20.0
+    assert None not in tickets
+    assert deadline.remaining() == pytest.approx(20.0)
 
 
 def test_nobody_waits_in_a_line_that_is_closed() -> None:
