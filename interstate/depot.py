@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from .shipment import packed_program
 
 _PIECE = 1 << 15  # bytes that are sent at once: a slow line takes them in time
 _READ = 1 << 16
+_LOOKS = 8  # within its patience: a computer that stands still is not taken for a silent one
 _LONGEST_LINE = 1 << 20  # bytes
 _ANSWERS = {"alive": 1, "send": 1, "here": 2, "failed": 2, "cleaned": 5}  # how long they are
 
@@ -88,7 +88,7 @@ class _Conversation:
         self._errand = errand
         self._patience = patience
         self._said = b""
-        self._heard = time.monotonic()
+        self._signs = 0  # of life: how often something was heard, or taken
         self._silent = False
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._listen, name="interstate depot", daemon=True)
@@ -130,7 +130,7 @@ class _Conversation:
             data = self._stream.read(_READ)
             if not data or len(self._said) > _LONGEST_LINE:
                 raise self._lost()
-            self._heard = time.monotonic()
+            self._signs += 1
             self._said += data
 
     def send(self, path: str, tell: Callable[[int], object]) -> None:
@@ -143,13 +143,16 @@ class _Conversation:
                     self._stream.write(piece)
                 except OSError:
                     return
-                self._heard = time.monotonic()
+                self._signs += 1
                 sent += len(piece)
                 tell(sent)
 
     def _listen(self) -> None:
-        while not self._over.wait(max(0.0, self._heard + self._patience - time.monotonic())):
-            if time.monotonic() - self._heard >= self._patience:
+        signs, silent = self._signs, 0
+        while not self._over.wait(self._patience / _LOOKS):
+            silent = silent + 1 if self._signs == signs else 0
+            signs = self._signs
+            if silent == _LOOKS:
                 self._silent = True
                 self._stream.close()  # whoever reads or writes sees the end
                 return

@@ -11,6 +11,8 @@ import pytest
 
 from .sshd import Sshd
 
+pytestmark = pytest.mark.once
+
 REPOSITORY = Path(__file__).parents[1]
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "examples").glob("*.py"))
 

@@ -169,6 +169,7 @@ def test_the_same_host_twice_is_two_links(host: Host) -> None:
     assert len(set(pids)) == 2
 
 
+@pytest.mark.once
 def test_a_hundred_hosts_take_one_execute_and_nothing_is_lost(tmp_path: Path, keys: Keys) -> None:
     with Sshd(tmp_path, keys, listen=loopback_addresses(100)) as sshd:
         hosts = sshd.hosts(100)
@@ -181,6 +182,7 @@ def test_a_hundred_hosts_take_one_execute_and_nothing_is_lost(tmp_path: Path, ke
     assert results == [(index, str(host)) for index, host in enumerate(hosts)]
 
 
+@pytest.mark.once
 def test_a_hundred_hosts_behind_a_hop_share_one_connection_to_it(
     tmp_path: Path, keys: Keys
 ) -> None:

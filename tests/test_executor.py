@@ -518,6 +518,7 @@ def test_prints_of_calls_that_run_together_do_not_mix(executor: SSHExecutor) -> 
         assert future.stdout == f"{n}\n" * 40
 
 
+@pytest.mark.once
 def test_a_hundred_megabytes_of_output_hang_nothing(host: Host) -> None:
     def by_python() -> None:
         for _ in range(100):

@@ -18,6 +18,8 @@ from interstate import Host, SSHExecutor
 
 from .sshd import Keys, Sshd
 
+pytestmark = pytest.mark.once
+
 HOSTS = 60
 STOCK = ["MaxStartups 10:30:100", "MaxSessions 10"]  # what sshd has when its config says nothing
 PATIENCE = 60.0

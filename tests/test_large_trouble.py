@@ -34,6 +34,8 @@ from .proxy import LARGE, Proxy
 from .sshd import Sshd
 from .waiting import until
 
+pytestmark = pytest.mark.once
+
 PATIENCE = 60.0
 MB = 1_000_000
 
@@ -269,7 +271,6 @@ def test_ctrl_c_while_an_argument_travels_does_not_wait_for_it(host: Host, tmp_p
         assert isinstance(future.exception(0), BrokenSSHExecutor)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("kind", ["text", "array"])
 def test_what_shrinks_is_compressed_both_ways_where_the_network_is_slow(
     host: Host, tmp_path: Path, kind: str

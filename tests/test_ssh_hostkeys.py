@@ -283,6 +283,7 @@ def test_a_new_key_is_noted_under_a_hash_when_ssh_config_says_so(
     opens(host)
 
 
+@pytest.mark.once
 def test_fifty_new_keys_are_noted_at_once_and_none_is_lost_or_torn(
     server: Sshd, keys: Keys, known: Path, tmp_path: Path
 ) -> None:

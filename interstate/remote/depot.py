@@ -90,8 +90,7 @@ class Depot:
     """
 
     def __init__(self, home: str) -> None:
-        self._home = home
-        self._packages = os.path.join(home, "packages")
+        self._home, self._packages = home, os.path.join(home, "packages")
 
     def find(self, key: str, how: int = fcntl.LOCK_SH) -> str | None:
         """Return the folder of a set that is there, and note that it is used.
@@ -240,14 +239,15 @@ class Archive:
     def __init__(self, size: int, patience: float) -> None:
         self._left = size
         self._patience = patience
-        self._since: float | None = None  # when we began to wait for the next of it
+        self._waited: float | None = None  # for the next of it; None while we do not, as on a disk
 
     def beat(self, *_: object) -> None:
         """Say that we are there, and see that what is to come does come; a signal's handler."""
-        since = self._since  # None while a slow disk is what takes long
-        if since is not None and time.monotonic() - since > self._patience:
-            self._since = None  # nobody need be told twice
-            raise _Silence(f"nothing came for {self._patience:g} s")
+        if self._waited is not None:
+            self._waited += _BEAT  # not by a clock: it goes on while this computer stands still
+            if self._waited > self._patience:
+                self._waited = None  # nobody need be told twice
+                raise _Silence(f"nothing came for {self._patience:g} s")
         with suppress(OSError):  # who is not there any more sends nothing either
             _say("alive")
 
@@ -271,9 +271,9 @@ class Archive:
             raise OSError("what came is not what was sent")
 
     def read(self, size: int) -> bytes:
-        self._since = time.monotonic()
+        self._waited = 0.0
         data = os.read(0, min(size, self._left)) if self._left else b""
-        self._since = None
+        self._waited = None
         if not data and self._left:
             raise EOFError("the connection ended before all had come")
         self._left -= len(data)
