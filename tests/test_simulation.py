@@ -6,19 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .simulation import World
 
-RUNS = 35_000  # with three Pythons, more than 100,000 in all
-AT_ONCE = 2
+PARTS, AT_ONCE, SHARE = 5, 2, 3_500  # runs: 35,000, and with three Pythons more than 100,000
 REPOSITORY = Path(__file__).parents[1]
 
 
-def test_every_call_ends_once_and_runs_no_more_often_than_it_may() -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_call_ends_once_and_runs_no_more_often_than_it_may(part: int) -> None:
     """The seeds of each Python are its own; `python -m tests.simulation SEED` runs one again."""
-    share = RUNS // AT_ONCE
-    firsts = [sys.version_info.minor * 1_000_000 + part * share for part in range(AT_ONCE)]
+    seed = sys.version_info.minor * 1_000_000 + part * AT_ONCE * SHARE
+    firsts = [seed + share * SHARE for share in range(AT_ONCE)]
     commands = [
-        [sys.executable, "-m", "tests.simulation", str(first), str(share)] for first in firsts
+        [sys.executable, "-m", "tests.simulation", str(first), str(SHARE)] for first in firsts
     ]
     running = [
         subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
