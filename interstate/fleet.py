@@ -17,6 +17,7 @@ from .turns import Turns
 
 OPENING = 32  # hosts that are being opened at the same time, but for those that take long
 _ENDING = 0.25  # seconds between looks at links that are to end
+_FAREWELL = 0.7  # seconds that an agent may take to end what runs there, and itself
 
 
 class Reach(NamedTuple):
@@ -65,6 +66,8 @@ class Fleet:
         self._period = reach.patience.heartbeat / BEAT_CHECKS
         self._last_beat = time.monotonic()
         self._next_beat = self._last_beat + self._period
+        self._ending: list[Link] = []
+        self._end_by = 0.0  # when those have had their time, unless one of them ends before
         for host in hosts:
             self.add(host)
 
@@ -100,10 +103,15 @@ class Fleet:
         self.news.tell(now)
         if now < self._next_beat:
             return
-        if now - self._last_beat > 2 * self._period:  # this process was stopped, it may be
-            for link in self._links:  # what came meanwhile is yet to be read
-                link.excuse(now)
+        stopped = now - self._last_beat > 2 * self._period  # this process was, it may be
+        for link in self._links if stopped else ():
+            link.excuse(now)  # what came meanwhile is yet to be read
         ending = [link for link in self._links if link.tick(now)]
+        if stopped or ending != self._ending:  # many take their turns on a busy computer
+            self._ending, self._end_by = ending, now + _FAREWELL
+        elif now >= self._end_by:
+            for link in ending:
+                link.hang_up()
         self._period = _ENDING if ending else self._reach.patience.heartbeat / BEAT_CHECKS
         self._last_beat, self._next_beat = now, now + self._period
 

@@ -35,7 +35,6 @@ from .writer import Writer
 
 BEAT_CHECKS = 3  # how often in a heartbeat `tick` is to be called
 _IDLE_BLOBS = 1 / 8  # of a host's memory, for blobs that no call uses at the time
-_FAREWELL = 0.7  # seconds that an agent may take to end what runs there, and itself
 _VISIT = 1.0  # seconds for an attempt to end it by another way, when it does not hear us
 _FIRST_ATTEMPT = 3.0  # seconds that the first attempt to get back to a host may take, at least
 _UNUSUAL = 4  # times what it takes others: so long it may take as well
@@ -102,7 +101,6 @@ class Link:
         self._opening = True  # the thread is opening a way, which may take it long
         self._over = False
         self._closing = threading.Event()
-        self._ends_by = float("inf")  # when closing
         self._door = b""  # where the agent can be brought another channel
         self._decoder = wire.Decoder(wire.LONGEST)
         self._received = 0  # bytes
@@ -161,7 +159,6 @@ class Link:
         with self._lock:
             opening, stream, writer = self._opening, self._stream, self._writer
         self._closing.set()
-        self._ends_by = time.monotonic() + _FAREWELL
         if opening or writer is None:  # whoever opens may be stuck in it: do not wait for it
             self._end(HostLost(self._say("closed while it was not connected"), self.host))
             if stream is not None:
@@ -172,13 +169,11 @@ class Link:
     def tick(self, now: float) -> bool:
         """See to it that both ends are heard of; to be called BEAT_CHECKS times a heartbeat.
 
-        Returns whether the link is to end, and its time is short.
+        Returns whether the link is to end, and has not.
         """
         stream = self._stream
         if self._opening or self._over or stream is None or self._writer is None:
             return False
-        if now >= self._ends_by:
-            stream.close()  # it had its time
         check = self._patience.heartbeat / BEAT_CHECKS
         if self._writer.written != self._written:
             self._written, self._said = self._writer.written, now

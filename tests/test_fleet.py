@@ -10,11 +10,15 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 import interstate
 from interstate import Host, SSHExecutor
+from interstate.fleet import Fleet, Reach
+from interstate.link import Patience
+from interstate.progress import Progress
 
 from .sshd import Keys, Sshd
 
@@ -236,3 +240,79 @@ def test_what_a_call_needs_is_imported_once_for_all_workers(
         (tmp_path / "meeting" / "second").touch()
         waiting.result()
     assert {"cloudpickle", "interstate.remote.failure", "traceback"} <= set(there)
+
+
+# ------------------------------------------------------------------------------ their end
+
+
+class PlayedLink:
+    """A link that is to end from the beginning, and does when it is told to.
+
+    Attributes:
+        ended: Whether it has.
+        hung_up: Whether its connection was closed, since its time was over.
+    """
+
+    def __init__(self) -> None:
+        self.ended = self.hung_up = False
+
+    def tick(self, now: float) -> bool:
+        return not self.ended
+
+    def excuse(self, now: float) -> None: ...
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+
+
+def played(monkeypatch: pytest.MonkeyPatch, count: int) -> tuple[Fleet, list[PlayedLink]]:
+    links = [PlayedLink() for _ in range(count)]
+    monkeypatch.setattr(Fleet, "_new_link", lambda self, index: links[index])
+    patience = Patience(PATIENCE, PATIENCE, PATIENCE)
+    reach = Reach(None, patience, never, str, (), never, Progress(False))
+    return Fleet([Host(f"h{i}") for i in range(count)], reach, never, never), links
+
+
+def never(*_: object) -> NoReturn:
+    raise AssertionError("nothing is opened here")
+
+
+def beat_for(fleet: Fleet, seconds: float, now: float) -> float:
+    """Let time pass; return what it is then."""
+    end = now + seconds
+    while now < end:
+        now += 0.25
+        fleet._next_beat = now
+        fleet.beat(now)
+    return now
+
+
+def test_an_agent_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet, links = played(monkeypatch, 1)
+    now = beat_for(fleet, 0.75, fleet._last_beat)
+    assert not links[0].hung_up
+    beat_for(fleet, 0.5, now)
+    assert links[0].hung_up
+
+
+def test_while_others_end_an_agent_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand end by turns on a busy computer; each that is given up is connected to anew."""
+    fleet, links = played(monkeypatch, 20)
+    now = fleet._last_beat
+    for link in links[1:]:
+        now = beat_for(fleet, 0.5, now)
+        link.ended = True
+    assert not any(link.hung_up for link in links)
+    beat_for(fleet, 1.25, now)
+    assert [link.hung_up for link in links] == [True] + 19 * [False]
+
+
+def test_a_computer_that_stood_still_gives_them_their_time_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet, links = played(monkeypatch, 1)
+    now = beat_for(fleet, 0.5, fleet._last_beat)
+    now = beat_for(fleet, 0.25, now + PATIENCE)
+    assert not links[0].hung_up
+    beat_for(fleet, 1.0, now)
+    assert links[0].hung_up

@@ -43,7 +43,7 @@ Pieces = list[tuple[int, bytes]]
 @pytest.fixture(autouse=True)
 def _agents_have_time_to_say_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of an executor, however busy this computer is."""
-    monkeypatch.setattr("interstate.link._FAREWELL", PATIENCE)
+    monkeypatch.setattr("interstate.fleet._FAREWELL", PATIENCE)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import cloudpickle  # type: ignore[import-untyped]
 import pytest
 
 import interstate
-from interstate import BrokenSSHExecutor, Host, HostLost, SSHExecutor, WorkerDied, link
+from interstate import BrokenSSHExecutor, Host, HostLost, SSHExecutor, WorkerDied, fleet, link
 
 from . import processes
 from .gates import Gate
@@ -496,7 +496,7 @@ def test_ctrl_c_comes_back_in_two_seconds_though_the_network_stands_still(
         began = time.monotonic()
         executor.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
         assert time.monotonic() - began < 12  # without these limits it takes 15 at the least
-        assert link._FAREWELL + link._VISIT < 2
+        assert fleet._FAREWELL + link._VISIT < 2
         assert isinstance(future.exception(0), BrokenSSHExecutor)
         proxy.thaw()
 
