@@ -238,8 +238,8 @@ class Played:
         self.link.open()
         assert self._far.wait(PATIENCE)
         self.link.close(9)
-        while not self.down.wait(0.01):
-            self.link.tick(time.monotonic() + PATIENCE)
+        self.link.hang_up()  # its time is up
+        assert self.down.wait(PATIENCE)
         self.link.join(PATIENCE)
         return [type(message) for message in self.messages]
 
