@@ -24,6 +24,7 @@ from interstate.pytest_plugin import interstate_hosts  # noqa: F401 - as if it w
 
 from . import processes
 from .gates import Gate
+from .kinds import KINDS
 from .servers import refused_port as a_refused_port
 from .sshd import Keys, Sshd, loopback_addresses
 
@@ -85,7 +86,7 @@ def loopback_host(loopback_hosts: list[Host]) -> Host:
     return loopback_hosts[0]
 
 
-@pytest.fixture(params=["sshd", "loopback"])
+@pytest.fixture(params=KINDS)
 def host(request: pytest.FixtureRequest, real_host: Host, loopback_host: Host) -> Host:
     """A host: the test runs once with a real sshd and once with a loopback host."""
     return {"sshd": real_host, "loopback": loopback_host}[request.param]

@@ -13,12 +13,13 @@ import interstate
 from interstate import Environ, ExecuteError, Host, execute
 
 from .gates import Gate
+from .kinds import KINDS
 from .sshd import Keys, Sshd, loopback_addresses
 
 LONG = 200.0  # seconds that each of many hosts may take to connect to
 
 
-@pytest.fixture(params=["sshd", "loopback"])
+@pytest.fixture(params=KINDS)
 def hosts(
     request: pytest.FixtureRequest, sshd: Sshd, loopback_hosts: list[Host]
 ) -> Iterator[list[Host]]:

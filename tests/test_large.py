@@ -13,6 +13,8 @@ import pytest
 from interstate import Host, SSHExecutor
 from interstate.remote import payload
 
+from .kinds import KINDS
+
 PATIENCE = 60.0  # seconds: no result takes that long
 LARGE = payload.LARGE
 SIZES = (0, 1, LARGE - 200, LARGE - 1, LARGE, LARGE + 1, 3_000_001)
@@ -20,7 +22,7 @@ SIZES = (0, 1, LARGE - 200, LARGE - 1, LARGE, LARGE + 1, 3_000_001)
 Array = np.ndarray[Any, Any]
 
 
-@pytest.fixture(scope="module", params=["sshd", "loopback"])
+@pytest.fixture(scope="module", params=KINDS)
 def executor(
     request: pytest.FixtureRequest, real_host: Host, loopback_host: Host
 ) -> Iterator[SSHExecutor]:
