@@ -14,6 +14,7 @@ from interstate import ConnectError, HostLost, SSHExecutor
 from . import processes
 from .proxy import Proxy
 from .sshd import Keys, Sshd
+from .trees import Tree
 
 PATIENCE = 60.0
 
@@ -25,6 +26,37 @@ def test_a_slow_network_costs_time_and_nothing_else(sshd: Sshd, tmp_path: Path) 
             assert list(executor.map(abs, range(2000))) == list(range(2000))
             data = os.urandom(3_000_000)
             assert executor.submit(bytes, data).result(PATIENCE) == data
+
+
+@pytest.mark.once
+def test_an_exception_is_whole_though_what_it_imports_is_three_seconds_away(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time that its own code may take, over there, is not taken up by the way."""
+    tree = Tree(tmp_path, monkeypatch)
+    tree.write({"said_by_it.py": "WORDS = 'what it says'"})
+    tree.importable()
+
+    class LazyError(Exception):
+        def __str__(self) -> str:
+            from said_by_it import WORDS  # type: ignore[import-not-found]
+
+            return str(WORDS)
+
+    def fail() -> None:
+        raise LazyError
+
+    with (
+        Proxy(sshd.host(), tmp_path) as proxy,
+        SSHExecutor([proxy.host], workers_per_host=1) as executor,
+    ):
+        assert executor.submit(abs, -1).result(PATIENCE) == 1
+        proxy.delay = 1.5
+        error = executor.submit(fail).exception(PATIENCE)
+        proxy.delay = 0.0
+        assert type(error) is LazyError
+        assert str(error) == "what it says"
+    tree.forget()
 
 
 @pytest.mark.parametrize("reset", [True, False])
