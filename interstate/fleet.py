@@ -104,8 +104,9 @@ class Fleet:
         if now < self._next_beat:
             return
         stopped = now - self._last_beat > 2 * self._period  # this process was, it may be
-        for link in self._links if stopped else ():
-            link.excuse(now)  # what came meanwhile is yet to be read
+        if stopped:
+            for link in self._links:  # what came meanwhile is yet to be read
+                link.excuse(now)
         ending = [link for link in self._links if link.tick(now)]
         if stopped or ending != self._ending:  # many take their turns on a busy computer
             self._ending, self._end_by = ending, now + _FAREWELL

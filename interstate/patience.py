@@ -40,7 +40,7 @@ def ended_within(seconds: float, work: Callable[[], T]) -> T:
         thread.join(_TICK)
         if not thread.is_alive():
             break
-    if thread.is_alive():
+    else:
         _end(thread)
         raise TimeoutError(f"its own code takes longer than {seconds:g} s")
     for error in raised:

@@ -92,6 +92,12 @@ def host(request: pytest.FixtureRequest, real_host: Host, loopback_host: Host) -
     return {"sshd": real_host, "loopback": loopback_host}[request.param]
 
 
+@pytest.fixture
+def unhurried_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agents have time to end, and to say all before, however busy this computer is."""
+    monkeypatch.setattr("interstate.fleet._FAREWELL", _PATIENCE)
+
+
 @pytest.fixture(scope="session")
 def refused_port() -> Iterator[int]:
     """A port that refuses, at all addresses of 127.0.0.0/8."""

@@ -184,10 +184,8 @@ def test_a_hundred_hosts_take_one_execute_and_nothing_is_lost(tmp_path: Path, ke
 
 
 @pytest.mark.once
-def test_fifty_hosts_behind_a_hop_share_one_connection_to_it(
-    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("interstate.fleet._FAREWELL", LONG)  # nobody is in a hurry at the end
+@pytest.mark.usefixtures("unhurried_ends")
+def test_fifty_hosts_behind_a_hop_share_one_connection_to_it(tmp_path: Path, keys: Keys) -> None:
     with Sshd(tmp_path, keys, listen=loopback_addresses(51)) as sshd:
         hop, *hosts = sshd.hosts(51)
         options: dict[str, Any] = {"output": "capture", "connect_timeout": LONG}

@@ -143,10 +143,10 @@ def answers(hosts: list[Host], via: Host | None = None) -> int:
     return len(set(interstate.execute(os.getpid, hosts=hosts, via=via, **options)))
 
 
+@pytest.mark.usefixtures("unhurried_ends")
 def test_a_hundred_hosts_behind_one_hop_are_all_there_with_stock_settings(
-    gate: Sshd, tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    gate: Sshd, tmp_path: Path, keys: Keys
 ) -> None:
-    monkeypatch.setattr("interstate.fleet._FAREWELL", PATIENCE)  # nobody is in a hurry at the end
     (tmp_path / "nodes").mkdir()
     with Sshd(tmp_path / "nodes", keys, listen=loopback_addresses(20), options=STOCK) as nodes:
         assert answers(nodes.hosts(20) * 5, gate.host()) == 100

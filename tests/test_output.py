@@ -31,6 +31,8 @@ from interstate.remote import wire
 from interstate.remote.sink import Sink
 from interstate.screen import LONGEST, Screen
 
+pytestmark = pytest.mark.usefixtures("unhurried_ends")
+
 PATIENCE = 60.0  # seconds: no result takes that long
 HERE = Host("node-7")
 NOTICE = re.compile(
@@ -38,12 +40,6 @@ NOTICE = re.compile(
 )
 
 Pieces = list[tuple[int, bytes]]
-
-
-@pytest.fixture(autouse=True)
-def _agents_have_time_to_say_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the end of an executor, however busy this computer is."""
-    monkeypatch.setattr("interstate.fleet._FAREWELL", PATIENCE)
 
 
 @pytest.fixture

@@ -275,10 +275,8 @@ def read_all(stream: Stream) -> str:
     return said.decode()
 
 
-def test_many_hosts_are_let_in_at_once_and_share_their_hop(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("interstate.fleet._FAREWELL", PATIENCE)  # nobody is in a hurry at the end
+@pytest.mark.usefixtures("unhurried_ends")
+def test_many_hosts_are_let_in_at_once_and_share_their_hop(place: Place) -> None:
     hosts = [place.server.host(ADDRESSES[n % len(ADDRESSES)]) for n in range(MANY)]
     hop = place.hop
     before = logged_in(hop) if hop else 0

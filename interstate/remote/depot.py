@@ -90,7 +90,8 @@ class Depot:
     """
 
     def __init__(self, home: str) -> None:
-        self._home, self._packages = home, os.path.join(home, "packages")
+        self._home = home
+        self._packages = os.path.join(home, "packages")
 
     def find(self, key: str, how: int = fcntl.LOCK_SH) -> str | None:
         """Return the folder of a set that is there, and note that it is used.
@@ -239,15 +240,14 @@ class Archive:
     def __init__(self, size: int, patience: float) -> None:
         self._left = size
         self._patience = patience
-        self._waited: float | None = None  # for the next of it; None while we do not, as on a disk
+        self._bears = float("inf")  # seconds of silence yet; a slow disk is none
 
     def beat(self, *_: object) -> None:
         """Say that we are there, and see that what is to come does come; a signal's handler."""
-        if self._waited is not None:
-            self._waited += _BEAT  # not by a clock: it goes on while this computer stands still
-            if self._waited > self._patience:
-                self._waited = None  # nobody need be told twice
-                raise _Silence(f"nothing came for {self._patience:g} s")
+        self._bears -= _BEAT  # not by a clock: it goes on while this computer stands still
+        if self._bears < 0:
+            self._bears = float("inf")  # nobody need be told twice
+            raise _Silence(f"nothing came for {self._patience:g} s")
         with suppress(OSError):  # who is not there any more sends nothing either
             _say("alive")
 
@@ -271,9 +271,9 @@ class Archive:
             raise OSError("what came is not what was sent")
 
     def read(self, size: int) -> bytes:
-        self._waited = 0.0
+        self._bears = self._patience
         data = os.read(0, min(size, self._left)) if self._left else b""
-        self._waited = None
+        self._bears = float("inf")
         if not data and self._left:
             raise EOFError("the connection ended before all had come")
         self._left -= len(data)
